@@ -1,0 +1,49 @@
+# ctrec: make, make demo, make check, make bench, make install. V=1 shows commands, O=DIR builds elsewhere, ASAN=1 with sanitizers.
+O ?= build
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' $(1) $(2))
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
+PKGS := libbpf libelf libzstd libcjson libxxhash libsystemd
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARN) -D_GNU_SOURCE -Iinclude -Idaemon -I$(O) -MMD -MP -pthread \
+	$(shell pkg-config --cflags $(PKGS)) -DCTREC_VERSION='"$(VERSION)"' $(SAN)
+ALL_LDLIBS = $(shell pkg-config --libs $(PKGS)) -pthread
+VERSION := 0.1.0
+SAN := $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
+comma := ,
+
+# Everything but the two main programs is one archive, linked by layers.
+LIB_SRC := $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
+CLI_SRC := $(wildcard cli/*.c)
+lib_obj := $(LIB_SRC:%.c=$(O)/%.o)
+cli_obj := $(CLI_SRC:%.c=$(O)/%.o)
+
+all: $(O)/ctrec $(O)/ctrecd
+
+$(O)/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(O)/libctrec.a: $(lib_obj)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/ctrec: $(cli_obj) $(O)/libctrec.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) $^ -o $@ $(ALL_LDLIBS)
+
+$(O)/ctrecd: $(O)/daemon/main.o $(O)/libctrec.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SAN) $(LDFLAGS) $^ -o $@ $(ALL_LDLIBS)
+
+clean:
+	rm -rf $(O)
+
+.PHONY: all clean
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
