@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h: the inside of a session, for the files of this folder.
+ *
+ * Each member stands under the heading of who may touch it.
+ */
+#ifndef SESSION_INTERNAL_H
+#define SESSION_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "journal/journal.h"
+#include "probe/capture.h"
+#include "python/resolve.h"
+#include "session/frames.h"
+#include "session/order.h"
+#include "session/session.h"
+#include "util/buf.h"
+
+#define SESSION_MAX_PROCESSES 1024
+
+/* A process of the session: the first one and its descendants. */
+struct process {
+	pid_t pid;
+	int pidfd;
+	bool held; /* stopped by us at its exec or entry point */
+};
+
+struct session {
+	/* set once, before the threads start */
+	uint64_t id;
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	int journal_fd, wake_fd;
+	struct guard *guard;
+	struct ctrec_limits limits;
+	bool all;
+	char *program, *workdir, *trace;
+	cJSON *args;
+	int64_t since_ms;
+	unsigned slow_drain_ns;
+	pthread_t control_thread, drain_thread;
+
+	/* made by the control thread before the drain thread starts */
+	struct journal *journal;
+	struct capture *capture;
+
+	/* control thread */
+	struct process processes[SESSION_MAX_PROCESSES];
+	unsigned nprocesses;
+	struct target *target; /* the Python's */
+	struct python_info info;
+	struct resolver *resolver;
+	struct buf defs;
+	uint64_t gone_since;	/* the Python's pidfd reports its end since then */
+	const char *end_reason; /* set: over */
+
+	/* drain thread, then (after it was joined) control thread */
+	struct frames frames;
+	struct buf scratch;
+	uint64_t since_checkpoint;  /* bytes of events */
+	uint64_t checkpoint_after;  /* bytes to drain before the one that is due; 0: none */
+	uint64_t ring_losses;	    /* declared as EV_GAP ring_full */
+	uint64_t last_flush, last_time;
+	uint64_t slow_debt;
+
+	/* between the threads */
+	pthread_mutex_t lock; /* order, and what session_status() gives */
+	struct order order;
+	struct session_status status;
+	atomic_bool stop;	 /* session_stop() */
+	atomic_bool drain_ends;	 /* probes are off: empty the ring and return */
+	atomic_bool drain_failed; /* status.error says why */
+	atomic_int full_pid;	 /* stopped by capture until the ring is drained */
+	atomic_int python_pid;	 /* the recorded Python, 0: none yet */
+	atomic_bool exited;
+	atomic_uint exit_status; /* as wait(2) gives it, once exited */
+	atomic_ullong events;
+};
+
+/* session.c */
+void session_set_state(struct session *s, enum session_state state);
+/* Takes the thread's last error as the session's. A fatal one is never replaced. */
+void session_set_error(struct session *s, bool fatal);
+void session_clear_error(struct session *s);
+void session_saw_exit(struct session *s, uint32_t status);
+
+/* follow.c: the control thread */
+void *session_control(void *session);
+
+/* launch.c: from a process to a recorded Python */
+void session_hold(struct session *s, pid_t pid);
+void session_release(struct session *s, pid_t pid);
+void session_release_all(struct session *s);
+void session_add_process(struct session *s, pid_t pid);
+void session_on_exec(struct session *s, pid_t pid);
+void session_on_entry(struct session *s, pid_t pid);
+
+/* drain.c: the drain thread */
+void *session_drain(void *session);
+/* Lets the program go on if it waits for the ring and the ring has room. */
+void session_relieve(struct session *s);
+/* Counts of capture as EV_GAP, EV_END, flush: after both threads' work is done. */
+int session_write_end(struct session *s);
+
+/* meta.c */
+int session_write_meta(struct session *s);
+int session_text_record(struct buf *to, uint8_t type, const cJSON *json);
+
+#endif
