@@ -5,8 +5,6 @@
  */
 #include "trace/cbor.h"
 
-#include <string.h>
-
 enum { M_UINT = 0, M_NEG = 1, M_BYTES = 2, M_TEXT = 3, M_ARRAY = 4, M_MAP = 5 };
 
 /* A literal's length is known at compile time, and one append does a whole run of keys. */
@@ -148,60 +146,4 @@ void cbor_reference_end(struct buf *b, uint64_t address, bool mutable, uint32_t 
 	LIT(b, "gmutable");
 	buf_u8(b, mutable ? 0xf5 : 0xf4);
 	type(b, type_id);
-}
-
-/* Bytes of the well-formed sequence at p, or 0; *bad: bytes of the ill-formed part. */
-static unsigned utf8_sequence(const uint8_t *p, const uint8_t *end, unsigned *bad)
-{
-	unsigned need, lo = 0x80, hi = 0xbf;
-
-	*bad = 1;
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	need = p[0] < 0xe0 ? 1 : p[0] < 0xf0 ? 2 : 3;
-	if (p[0] == 0xe0)
-		lo = 0xa0;
-	else if (p[0] == 0xed)
-		hi = 0x9f;
-	else if (p[0] == 0xf0)
-		lo = 0x90;
-	else if (p[0] == 0xf4)
-		hi = 0x8f;
-	for (unsigned i = 1; i <= need; i++) {
-		if (p + i >= end || p[i] < lo || p[i] > hi)
-			return 0;
-		*bad = i + 1;
-		lo = 0x80;
-		hi = 0xbf;
-	}
-	return need + 1;
-}
-
-size_t utf8_clean(uint8_t *out, const void *text, size_t n)
-{
-	const uint8_t *p = text, *end = p + n;
-	size_t len = 0;
-	unsigned k, bad;
-
-	while (p < end) {
-		k = utf8_sequence(p, end, &bad);
-		if (out)
-			memcpy(out + len, k ? (const void *)p : "\xef\xbf\xbd", k ? k : 3);
-		len += k ? k : 3;
-		p += k ? k : bad;
-	}
-	return len;
-}
-
-void buf_utf8(struct buf *b, const void *text, size_t n)
-{
-	size_t clean = utf8_clean(NULL, text, n);
-	uint8_t *to = buf_reserve(b, clean);
-
-	if (!to)
-		return;
-	utf8_clean(to, text, n);
-	b->len += clean;
 }

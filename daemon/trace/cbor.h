@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trace/ct_text.h"
 #include "util/buf.h"
 
 /* ---- encoder: texts may be any bytes, what is not UTF-8 is replaced by U+FFFD ---- */
@@ -42,12 +43,6 @@ void cbor_reference_begin(struct buf *b);
 void cbor_reference_end(struct buf *b, uint64_t address, bool mutable, uint32_t type_id);
 /* A bare text string: only for the names of a struct's fields. */
 void cbor_text(struct buf *b, const void *text, size_t n);
-
-/* Copies text with each maximal ill-formed part replaced by U+FFFD; out NULL: only
- * measures. Returns the length of the result (at most 3 * n). */
-size_t utf8_clean(uint8_t *out, const void *text, size_t n);
-/* The same, appended. */
-void buf_utf8(struct buf *b, const void *text, size_t n);
 
 /* ---- decoder ---- */
 #define CBOR_MAX_DEPTH 96
