@@ -31,10 +31,10 @@ from opcode import opmap
 # program what it has to import itself, and so hide frames that ctrec sees:
 # those "<string>" code objects that namedtuple and dataclass compile.
 
-DEPTH = 6        # levels described: two more than ctrec's own limit
+DEPTH = 5        # levels described: one more than ctrec's own limit
 ITEMS = 66       # elements of one container: two more than the limit
 TEXT = 300       # characters of one text: more than the limit of 256 bytes
-NODES = 600      # objects of one variable; beyond that ["cut"]
+NODES = 300      # objects of one variable, more than an event may visit; beyond that ["cut"]
 
 _here = __file__
 _type = type
