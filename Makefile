@@ -10,7 +10,7 @@ BPFTOOL ?= $(or $(shell command -v bpftool 2>/dev/null),/usr/sbin/bpftool)
 PKGS := libbpf libelf libzstd libcjson libxxhash libsystemd
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARN) -D_GNU_SOURCE -Iinclude -Idaemon -I$(O) -MMD -MP -pthread \
+ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARN) -D_GNU_SOURCE -Iinclude -Idaemon -I. -I$(O) -MMD -MP -pthread \
 	$(shell pkg-config --cflags $(PKGS)) -DCTREC_VERSION='"$(VERSION)"' $(SAN)
 ALL_LDLIBS = $(shell pkg-config --libs $(PKGS)) -pthread
 VERSION := 0.1.0
@@ -29,6 +29,23 @@ $(O)/%.o: %.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# BPF: types from the running kernel's BTF, relocated at load time (CO-RE).
+$(O)/bpf/vmlinux.h:
+	$(call say,BTF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c > $@.tmp && mv $@.tmp $@
+
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Werror -Iinclude -I. -I$(O)/bpf
+$(O)/bpf/recorder.bpf.o: bpf/recorder.bpf.c $(wildcard bpf/*.h) include/ctrec/event.h include/ctrec/layout.h $(O)/bpf/vmlinux.h
+	$(call say,BPF,$<)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(O)/bpf/recorder.skel.h: $(O)/bpf/recorder.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name recorder_bpf > $@.tmp && mv $@.tmp $@
+
+$(O)/daemon/probe/capture.o: $(O)/bpf/recorder.skel.h
 
 $(O)/libctrec.a: $(lib_obj)
 	$(call say,AR,$@)

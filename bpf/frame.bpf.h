@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * frame.bpf.h: activations of a thread, and the records about them.
+ *
+ * Each activation gets a serial at entry. What was last sent of a variable is
+ * kept as a hash of (serial, slot, every byte sent) in a cache of the thread; an
+ * entry that was overwritten by another variable only means sending it again.
+ */
+#ifndef FRAME_BPF_H
+#define FRAME_BPF_H
+
+static __always_inline struct act *act_at(struct thread *t, __u32 i)
+{
+	__u64 key;
+
+	if (i < STACK)
+		return &t->stack[i & (STACK - 1)];
+	key = (__u64)t->index << 32 | i;
+	return bpf_map_lookup_elem(&deep, &key);
+}
+
+static __always_inline struct act *act_push(struct thread *t)
+{
+	__u32 i = t->sp;
+	struct act *a;
+	__u64 key;
+
+	if (i >= STACK) {
+		key = (__u64)t->index << 32 | i;
+		__builtin_memset(&t->none, 0, sizeof(t->none));
+		if (bpf_map_update_elem(&deep, &key, &t->none, BPF_ANY))
+			return 0;
+		a = bpf_map_lookup_elem(&deep, &key);
+		if (!a)
+			return 0;
+	} else {
+		a = &t->stack[i & (STACK - 1)];
+	}
+	t->sp = i + 1;
+	return a;
+}
+
+static __always_inline void act_pop(struct thread *t)
+{
+	__u32 i = t->sp - 1;
+	struct act *a = act_at(t, i);
+	__u64 key = (__u64)t->index << 32 | i;
+
+	if (a && !(a->flags & ACT_SKIP) && t->depth)
+		t->depth--;
+	t->sp = i;
+	if (i >= STACK)
+		bpf_map_delete_elem(&deep, &key);
+}
+
+struct pop_ctx {
+	struct thread *t;
+	__u64 frame;
+	__u32 at;
+};
+
+static long find_below(__u32 i, struct pop_ctx *c)
+{
+	struct act *a;
+
+	if (i >= c->t->sp)
+		return 1;
+	a = act_at(c->t, c->t->sp - 1 - i);
+	if (a && a->frame == c->frame) {
+		c->at = i;
+		return 1;
+	}
+	return 0;
+}
+
+static long pop_one(__u32 i, struct pop_ctx *c)
+{
+	if (i >= c->at || !c->t->sp)
+		return 1;
+	act_pop(c->t);
+	return 0;
+}
+
+/* Enters a frame: plan, serial, stack. */
+__noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32 flags)
+{
+	struct ctrec_codeplan *plan;
+	struct act *a;
+	__u64 code;
+
+	if (!s || !t)
+		return -1;
+	code = ld(s, frame + L.frame_code);
+	plan = code_plan(s, code);
+	a = act_push(t);
+	if (!a) {
+		gap(EVG_BAD_FRAME);
+		return -1;
+	}
+	a->frame = frame;
+	a->serial = ++t->serial;
+	a->keys = 0;
+	a->epoch = cfg.epoch;
+	a->cursor = 0;
+	a->flags = flags;
+	if (!plan) {
+		/* no plan in time: nothing of it may be shown but names and lines */
+		plan = bpf_map_lookup_elem(&codes, &code);
+		a->code = plan ? plan->id : 0;
+		a->nslots = 0;
+		a->flags |= ACT_NOPLAN;
+		gap(EVG_PLAN_LATE);
+	} else {
+		a->code = plan->id;
+		a->nslots = plan->nlocalsplus;
+		a->cellmask = plan->cellmask;
+		if (plan->flags & PLANC_SKIP)
+			a->flags |= ACT_SKIP;
+		if (plan->flags & PLANC_NAMES)
+			a->flags |= ACT_NAMES;
+		if (plan->flags & PLANC_MODULE)
+			a->flags |= ACT_MODULE;
+		if (plan->flags & PLANC_GENERATOR)
+			a->flags |= ACT_GENERATOR;
+	}
+	if (!(a->flags & ACT_SKIP))
+		t->depth++;
+	return 0;
+}
+
+/* The activation of a frame that is running now: the top, or after a miss one
+ * further down, or a new one whose entry was not seen. */
+static __always_inline struct act *act_find(struct scratch *s, struct thread *t, __u64 frame)
+{
+	struct pop_ctx c = { .t = t, .frame = frame, .at = ~0u };
+	struct act *a;
+
+	if (t->sp) {
+		a = act_at(t, t->sp - 1);
+		if (a && a->frame == frame)
+			return a;
+		bpf_loop(64, find_below, &c, 0);
+		if (c.at != ~0u) {
+			bpf_loop(64, pop_one, &c, 0);
+			return act_at(t, t->sp - 1);
+		}
+	}
+	if (act_enter(s, t, frame, ACT_LATE))
+		return 0;
+	return act_at(t, t->sp - 1);
+}
+
+/* One variable: head, tree, and whether it is news. slot: see event.h. */
+static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p, __u32 slot,
+				    __u64 name)
+{
+	__u32 start, ci, flags = 0, head;
+	__u64 seed;
+
+	start = s->out & (REC_BYTES - 8);
+	ci = (s->cbase + slot) & (CACHE - 1);
+	seed = mix(s->salt, slot);
+	s->hash = seed;
+	if (!p) {
+		seed = mix(seed, 0x6e756c6c);
+		if (t->cache[ci] == seed)
+			return 0;
+		t->cache[ci] = seed;
+		if (s->full)
+			return 0;
+		*(__u64 *)(s->rec + start) = slot | (__u64)EVV_UNSET << 16;
+		s->out = start + 8;
+		s->nvars++;
+		return 0;
+	}
+	s->out = start + 8;
+	s->varcut = 0;
+	if (name) {
+		flags = EVV_NAMED;
+		tree(s, name, QM_NAME);
+	}
+	/* half of what is left, so that a large variable leaves something to the next */
+	s->varnodes = s->nodes > 32 ? s->nodes / 2 : s->nodes > 1 ? s->nodes : 1;
+	head = s->varnodes;
+	tree(s, p, 0);
+	head -= s->varnodes;
+	s->nodes = s->nodes > head ? s->nodes - head : 0;
+	if (t->cache[ci] == s->hash) {
+		s->out = start;
+		return 0;
+	}
+	t->cache[ci] = s->hash;
+	if (s->varcut) {
+		flags |= EVV_CUT;
+		gap(EVG_BUDGET);
+	}
+	*(__u64 *)(s->rec + start) = slot | (__u64)flags << 16 |
+				     (__u64)(s->out - start - 8) << 32;
+	s->nvars++;
+	return 0;
+}
+
+struct vars_ctx {
+	struct scratch *s;
+	struct thread *t;
+	__u64 base;
+	__u32 n, from, flags;
+	__u32 last;
+	__u32 stride, koff; /* of a dict's entries; the walk below reuses the scratch's */
+};
+
+static long one_local(__u32 i, struct vars_ctx *c)
+{
+	struct scratch *s = c->s;
+	__u32 slot = c->from + i;
+	__u64 p;
+
+	if (slot >= c->n)
+		return 1;
+	if (s->out > EV_MAX_VALUES)
+		return 1;
+	c->last = slot + 1;
+	p = ld(s, c->base + slot * 8);
+	if (p && (slot >= 64 || s->cellmask >> slot & 1) &&
+	    static_kind(ld(s, p + 8)) == CS_cell + 1)
+		p = ld(s, p + L.cell_value);
+	variable(s, c->t, p, slot, 0);
+	return 0;
+}
+
+/* 1: a name not shown. Module `__name__` is, at entry, so that the frame can be named. */
+static __always_inline int hidden_name(struct scratch *s, __u64 key, __u32 flags)
+{
+	__u64 len = ld(s, key + L.str_length), w = ld(s, key + L.str_ascii_data), e;
+
+	if ((w & 0xffff) != 0x5f5f || len < 5)
+		return 0;
+	if (flags && len == 8 && w == 0x5f5f656d616e5f5fULL) /* __name__ */
+		return 0;
+	e = ld(s, key + L.str_ascii_data + len - 1) >> ((len - 1) & 7) * 8 & 0xff;
+	if (e != 0x5f)
+		return 0;
+	e = ld(s, key + L.str_ascii_data + len - 2) >> ((len - 2) & 7) * 8 & 0xff;
+	return e == 0x5f;
+}
+
+static long one_name(__u32 i, struct vars_ctx *c)
+{
+	struct scratch *s = c->s;
+	__u32 slot = c->from + i;
+	__u64 e, key, p;
+
+	if (slot >= c->n)
+		return 1;
+	if (s->out > EV_MAX_VALUES)
+		return 1;
+	c->last = slot + 1;
+	e = c->base + slot * c->stride + c->koff;
+	key = ld(s, e);
+	p = ld(s, e + 8);
+	if (key && p && hidden_name(s, key, c->flags))
+		return 0;
+	if (!key && p)
+		return 0;
+	variable(s, c->t, p, slot & 0x7fff, key);
+	return 0;
+}
+
+static __always_inline void act_cursor(struct act *a, struct vars_ctx *c)
+{
+	/* all read: start over; else go on there, and say that this event lacks some */
+	a->cursor = c->last >= c->n ? 0 : c->last;
+}
+
+/* All variables of a frame that changed. Returns EVF_* for the record. */
+static __always_inline int variables(struct scratch *s, struct thread *t, __u64 frame, __u32 entry)
+{
+	struct vars_ctx c = { .s = s, .t = t };
+	struct act *a;
+	__u64 dict, keys;
+	int flags = 0;
+
+	if (!t->sp)
+		return 0;
+	a = act_at(t, t->sp - 1);
+	if (!a)
+		return 0;
+	if (a->flags & ACT_NOPLAN)
+		return EVF_NOVALUES;
+	if (a->epoch != cfg.epoch || !(a->flags & ACT_SENT)) {
+		a->epoch = cfg.epoch;
+		flags |= EVF_FULL;
+		a->cursor = 0;
+	}
+	s->cellmask = a->cellmask;
+	s->cbase = (__u32)a->serial * 37;
+	c.flags = entry;
+	if (a->flags & ACT_NAMES) {
+		flags |= EVF_NAMES;
+		dict = ld(s, frame + L.frame_locals);
+		if (!dict || static_kind(ld(s, dict + 8)) != CS_dict + 1)
+			return flags;
+		keys = ld(s, dict + L.dict_keys);
+		if (keys != a->keys) {
+			a->keys = keys;
+			a->cursor = 0;
+			flags |= EVF_FULL;
+		}
+		c.n = keys_open(s, keys);
+		if (c.n > 0x7fff)
+			c.n = 0x7fff;
+		c.base = s->entries;
+		c.stride = s->stride;
+		c.koff = s->koff;
+		/* entries move when the table does: its address belongs to the identity */
+		s->salt = mix(mix(a->serial | (__u64)t->index << 48, a->epoch), keys);
+	} else {
+		c.n = a->nslots;
+		c.base = frame + L.frame_localsplus;
+		s->salt = mix(a->serial | (__u64)t->index << 48, a->epoch);
+	}
+	a->flags |= ACT_SENT;
+	s->full = flags & EVF_FULL;
+	c.from = a->cursor;
+	if (c.from >= c.n)
+		c.from = 0;
+	if (a->flags & ACT_NAMES)
+		bpf_loop(VARS_PER_EVENT, one_name, &c, 0);
+	else
+		bpf_loop(VARS_PER_EVENT, one_local, &c, 0);
+	if (c.n > c.last || c.from)
+		flags |= EVF_CUT;
+	act_cursor(a, &c);
+	return flags;
+}
+
+struct ring_ctx {
+	__u64 start;
+};
+
+static long wait_ring(__u32 i, struct ring_ctx *c)
+{
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
+		return 1;
+	return (i & 63) == 63 && bpf_ktime_get_ns() - c->start > cfg.wait_ns;
+}
+
+/* Above the mark the target waits: a bounded spin, then a stop until drained.
+ * What is above the mark is room for events on their way to that stop. */
+static __always_inline void backpressure(void)
+{
+	struct ring_ctx c;
+	struct ev_process e = {
+		.h = { .size = sizeof(e), .type = EV_STOPPED, .flags = EVP_FULLRING },
+	};
+
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
+		return;
+	__sync_fetch_and_add(&stats.waits, 1);
+	c.start = bpf_ktime_get_ns();
+	bpf_loop(1 << 20, wait_ring, &c, 0);
+	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
+		return;
+	__sync_fetch_and_add(&stats.stops, 1);
+	e.pid = bpf_get_current_pid_tgid() >> 32;
+	e.time = bpf_ktime_get_ns();
+	bpf_send_signal(19 /* SIGSTOP */);
+	bpf_ringbuf_output(&control, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void send(struct thread *t, void *rec, __u32 size)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (!(++t->io_wake & 63) && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > cfg.ring_wake)
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_output(&events, rec, size, flags))
+		gap(EVG_RING_FULL);
+}
+
+/* A frame event of the top activation: values, head, out. `extra`: how the
+ * return value or exception was added by the caller (already in the record). */
+static __always_inline void frame_event(struct scratch *s, struct thread *t, struct act *a,
+					__u64 frame, __u32 type, __u32 flags)
+{
+	struct ev_frame *e = (struct ev_frame *)s->rec;
+	__u64 code, prev;
+	__u32 size;
+
+	code = ld(s, frame + L.frame_code);
+	prev = ld(s, frame + L.frame_prev_instr);
+	if (a->flags & ACT_LATE) {
+		a->flags &= ~ACT_LATE;
+		flags |= EVF_LATE;
+	}
+	size = s->out;
+	if (size < sizeof(*e))
+		size = sizeof(*e);
+	if (size > REC_BYTES)
+		size = REC_BYTES;
+	e->h.size = size;
+	e->h.type = type;
+	e->h.flags = flags;
+	e->h.nvars = s->nvars;
+	e->h.order = next_order();
+	e->frame = a->serial | (__u64)t->index << 40;
+	e->code = a->code;
+	e->lasti = prev - code - L.code_code;
+	e->thread = t->index;
+	e->depth = t->depth;
+	e->time = 0;
+	if (type != EV_LINE || !(t->count++ & 63))
+		e->time = bpf_ktime_get_ns();
+	send(t, s->rec, size);
+	backpressure();
+}
+
+static __always_inline void event_begin(struct scratch *s)
+{
+	s->out = sizeof(struct ev_frame);
+	s->nvars = 0;
+	s->nodes = cfg.limits.nodes;
+	s->fault = 0;
+	s->full = 0;
+}
+
+#endif

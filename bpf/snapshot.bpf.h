@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * snapshot.bpf.h: one object after another, breadth first, into nodes (event.h).
+ *
+ * A queue in map memory holds what is still to be visited; a container appends
+ * its children, as many as the ceilings and the variable's budget allow, and
+ * says in its node how many these are and how many there were. Nothing of the
+ * target runs, and nothing but exact memory layouts decides what is read.
+ */
+#ifndef SNAPSHOT_BPF_H
+#define SNAPSHOT_BPF_H
+
+#define NODE(kind, flags, n, total)                                                                \
+	((__u64)(kind) | (__u64)(flags) << 8 | (__u64)(__u16)(n) << 16 | (__u64)(__u32)(total) << 32)
+
+static __always_inline __u32 static_kind(__u64 addr)
+{
+	__u32 i = (addr * cfg.static_mul) >> 57;
+	struct rec_static *t = &cfg.statics[i & (REC_STATICS - 1)];
+
+	return t->addr == addr ? t->kind : 0;
+}
+
+static __always_inline void push(struct scratch *s, __u64 ptr, __u32 meta)
+{
+	__u32 i = s->qt++ & (QUEUE - 1);
+
+	s->q[i].ptr = ptr;
+	s->q[i].meta = meta;
+}
+
+/* How many of `total` children may be queued for a container. */
+static __always_inline __u32 room(struct scratch *s, __u32 total, __u32 per)
+{
+	__u32 waiting = s->qt - s->qh;
+	__u32 free = QUEUE - 64 > waiting ? QUEUE - 64 - waiting : 0;
+	__u32 budget = s->varnodes > waiting ? s->varnodes - waiting : 0;
+	__u32 n = total;
+
+	if (n > cfg.limits.items)
+		n = cfg.limits.items;
+	if (budget > free)
+		budget = free;
+	if (n * per > budget) {
+		n = per == 2 ? budget >> 1 : budget;
+		s->varcut = 1;
+	}
+	return n;
+}
+
+struct seq_ctx {
+	struct scratch *s;
+	__u64 base;
+	__u32 n, meta;
+};
+
+static long push_item(__u32 i, struct seq_ctx *c)
+{
+	if (i >= c->n)
+		return 1;
+	push(c->s, ld(c->s, c->base + i * 8), c->meta);
+	return 0;
+}
+
+/* A list's or tuple's items; returns how many were queued. */
+__noinline int push_items(struct scratch *s, __u64 base, __u64 total, __u32 depth)
+{
+	struct seq_ctx c = { .s = s, .base = base, .meta = depth + 1 };
+
+	if (!s)
+		return 0;
+	if (depth >= cfg.limits.depth)
+		return 0;
+	c.n = room(s, total > 1 << 20 ? 1 << 20 : total, 1);
+	bpf_loop(QUEUE, push_item, &c, 0);
+	return c.n & 0xffff;
+}
+
+struct dict_ctx {
+	struct scratch *s;
+	__u32 n, meta;
+};
+
+static long push_entry(__u32 i, struct dict_ctx *c)
+{
+	struct scratch *s = c->s;
+	__u64 e = s->entries + i * s->stride, key, value;
+
+	if (i >= c->n || s->got >= s->want)
+		return 1;
+	value = s->values ? ld(s, s->values + i * 8) : ld(s, e + s->koff + 8);
+	if (!value)
+		return 0;
+	key = ld(s, e + s->koff);
+	push(s, key, c->meta | QM_NAME);
+	push(s, value, c->meta);
+	s->got++;
+	return 0;
+}
+
+/* Where a keys table's entries lie: s->entries, stride, koff; returns their number. */
+__noinline int keys_open(struct scratch *s, __u64 keys)
+{
+	__u64 w, n;
+
+	if (!s)
+		return 0;
+	s->fault = 0;
+	w = ld(s, keys + 8);
+	n = ld(s, keys + L.keys_nentries);
+	s->entries = keys + L.keys_indices + (1ULL << ((w >> 8) & 31));
+	s->stride = ((w >> 16) & 0xff) == 0 ? 24 : 16;
+	s->koff = s->stride - 16;
+	if (s->fault || n > 1 << 24)
+		return 0;
+	return n & 0x1ffffff;
+}
+
+/* A dict's pairs (or, with `values`, an instance's inline values); how many. */
+__noinline int push_dict(struct scratch *s, __u64 keys, __u64 values, __u64 used, __u32 depth)
+{
+	struct dict_ctx c = { .s = s, .meta = depth + 1 };
+	__u32 free;
+
+	if (!s)
+		return 0;
+	if (depth >= cfg.limits.depth)
+		return 0;
+	c.n = keys_open(s, keys);
+	if (c.n > 1024)
+		c.n = 1024;
+	s->values = values;
+	s->got = 0;
+	/* a key that is a str costs no budget: only its value does */
+	s->want = room(s, used > 1 << 20 ? 1 << 20 : used, 1);
+	free = QUEUE - 64 > s->qt - s->qh ? (QUEUE - 64 - (s->qt - s->qh)) / 2 : 0;
+	if (s->want > free) {
+		s->want = free;
+		s->varcut = 1;
+	}
+	bpf_loop(1024, push_entry, &c, 0);
+	return s->got & 0xffff;
+}
+
+static long push_member(__u32 i, struct dict_ctx *c)
+{
+	struct scratch *s = c->s;
+	__u64 e = s->entries + i * 16, key;
+
+	if (i >= c->n || s->got >= s->want)
+		return 1;
+	key = ld(s, e);
+	if (!key || static_kind(key) == CS_setdummy + 1)
+		return 0;
+	push(s, key, c->meta);
+	s->got++;
+	return 0;
+}
+
+__noinline int push_set(struct scratch *s, __u64 set, __u64 used, __u32 depth)
+{
+	struct dict_ctx c = { .s = s, .meta = depth + 1 };
+	__u64 mask;
+
+	if (!s)
+		return 0;
+	if (depth >= cfg.limits.depth)
+		return 0;
+	mask = ld(s, set + L.set_mask);
+	s->entries = ld(s, set + L.set_table);
+	c.n = mask > 4095 ? 4096 : mask + 1;
+	s->got = 0;
+	s->want = room(s, used > 1 << 20 ? 1 << 20 : used, 1);
+	bpf_loop(4096, push_member, &c, 0);
+	return s->got & 0xffff;
+}
+
+static __always_inline void put_long(struct scratch *s, __u64 p, __u32 typed, __u32 id)
+{
+	__s64 size = ld(s, p + L.long_size);
+	__u64 d = ld(s, p + L.long_digit), v = 0, n;
+	__u32 neg = size < 0;
+
+	n = neg ? -size : size;
+	if (n <= 2) {
+		if (n)
+			v = d & 0x3fffffff;
+		if (n == 2)
+			v |= (d >> 32 & 0x3fffffff) << 30;
+		put(s, NODE(EVN_INT, typed, 1, 1));
+		if (typed)
+			put(s, id);
+		put(s, neg ? -v : v);
+		return;
+	}
+	if (n > 1 << 28)
+		n = 1 << 28;
+	put(s, NODE(EVN_BIGINT, typed | (neg ? EVNF_NEG : 0), n > 1024 ? 1024 : n, n));
+	if (typed)
+		put(s, id);
+	copy_bytes(s, p + L.long_digit, (n > 1024 ? 1024 : n) * 4);
+}
+
+__noinline int put_str(struct scratch *s, __u64 p, __u32 typed, __u32 id)
+{
+	__u64 len, data, total;
+	__u32 st, width, at;
+
+	if (!s)
+		return 0;
+	s->fault = 0;
+	len = ld(s, p + L.str_length);
+	st = ld32(s, p + L.str_state);
+	width = st >> 2 & 7;
+	if (st & 0x20) /* compact */
+		data = p + (st & 0x40 ? L.str_ascii_data : L.str_compact_data);
+	else
+		data = ld(s, p + L.str_any);
+	if (s->fault || (width != 1 && width != 2 && width != 4)) {
+		put(s, NODE(EVN_UNREADABLE, 0, 0, 0));
+		put(s, p);
+		return 0;
+	}
+	total = len > 0xffffffff ? 0xffffffff : len;
+	/* whole code points only */
+	if (len * width > cfg.limits.string)
+		len = width == 1 ? cfg.limits.string :
+		      width == 2 ? cfg.limits.string >> 1 : cfg.limits.string >> 2;
+	if (len > 4096)
+		len = 4096;
+	at = s->out & (REC_BYTES - 8);
+	put(s, NODE(EVN_STR, typed | (width == 1 ? EVNF_WIDTH1 : width == 2 ? EVNF_WIDTH2 : EVNF_WIDTH4),
+		    len, total));
+	if (typed)
+		put(s, id);
+	if (copy_bytes(s, data, len * width)) {
+		*(__u64 *)(s->rec + at) |= (__u64)EVNF_PARTIAL << 8;
+		gap(EVG_UNREADABLE);
+	}
+	return 0;
+}
+
+static __always_inline void put_bytes(struct scratch *s, __u32 kind, __u64 data, __u64 len,
+				      __u32 typed, __u32 id)
+{
+	__u64 n = len > cfg.limits.string ? cfg.limits.string : len;
+	__u32 at = s->out & (REC_BYTES - 8);
+
+	if (n > 4096)
+		n = 4096;
+	put(s, NODE(kind, typed, n, len > 0xffffffff ? 0xffffffff : len));
+	if (typed)
+		put(s, id);
+	if (copy_bytes(s, data, n)) {
+		*(__u64 *)(s->rec + at) |= (__u64)EVNF_PARTIAL << 8;
+		gap(EVG_UNREADABLE);
+	}
+}
+
+/* A container's head: children are queued already. */
+static __always_inline void put_box(struct scratch *s, __u32 kind, __u64 p, __u32 n, __u64 total,
+				    __u32 depth, __u32 typed, __u32 id)
+{
+	__u32 deep = total && depth >= cfg.limits.depth ? EVNF_DEPTH : 0;
+
+	put(s, NODE(kind, typed | deep, n, total > 0xffffffff ? 0xffffffff : total));
+	if (typed)
+		put(s, id);
+	put(s, p);
+}
+
+static __always_inline void put_named(struct scratch *s, __u32 kind, __u64 p, __u64 name)
+{
+	put(s, NODE(kind, 0, 1, 1));
+	put(s, p);
+	push(s, name, QM_NAME);
+}
+
+static __always_inline void put_opaque(struct scratch *s, __u64 p, __u32 id)
+{
+	put(s, NODE(EVN_OPAQUE, 0, 0, 0));
+	put(s, p);
+	put(s, id);
+}
+
+/* A class by its type id, which announces it if it is new. */
+__noinline int put_class(struct scratch *s, __u64 p)
+{
+	struct ctrec_typeplan *plan;
+
+	if (!s)
+		return 0;
+	plan = type_plan(s, p);
+	put(s, NODE(EVN_CLASS, 0, 0, 0));
+	put(s, p);
+	put(s, plan ? plan->id : 0);
+	return 0;
+}
+
+static __always_inline void put_builtin(struct scratch *s, __u64 p)
+{
+	__u64 name = ld(s, ld(s, p + L.cfunction_def) + L.methoddef_name);
+	char c[64];
+	__u32 n = 0;
+	long r;
+
+	r = bpf_probe_read_user_str(c, sizeof(c), (void *)name);
+	if (r > 1 && r <= (long)sizeof(c))
+		n = r - 1;
+	put(s, NODE(EVN_BUILTIN, 0, n, n));
+	put(s, p);
+	copy_bytes(s, name, n & 63);
+}
+
+struct slot_ctx {
+	struct scratch *s;
+	__u64 p, type;
+	__u32 n, meta;
+};
+
+static long push_slot(__u32 i, struct slot_ctx *c)
+{
+	struct ctrec_typeplan *plan = bpf_map_lookup_elem(&types, &c->type);
+
+	if (!plan || i >= c->n || i >= CTREC_MAX_SLOTS)
+		return 1;
+	push(c->s, ld(c->s, c->p + plan->slots[i]), c->meta);
+	return 0;
+}
+
+/* An instance: member slots, then its dict's or inline values' pairs. */
+__noinline int put_object(struct scratch *s, __u64 p, __u64 type, __u32 depth)
+{
+	struct slot_ctx sc = { .s = s, .p = p, .type = type, .meta = depth + 1 };
+	struct ctrec_typeplan *plan;
+	__u64 dict = 0, values = 0, keys, used = 0;
+	__u32 id, n = 0;
+
+	if (!s)
+		return 0;
+	plan = bpf_map_lookup_elem(&types, &type);
+	if (!plan) {
+		put_opaque(s, p, 0);
+		return 0;
+	}
+	id = plan->id;
+	sc.n = plan->nslots;
+	if (plan->managed) {
+		values = ld(s, p - L.object_values);
+		if (!values)
+			dict = ld(s, p - L.object_dict);
+	} else if (plan->dictoffset) {
+		dict = ld(s, p + plan->dictoffset);
+	}
+	if (sc.n > CTREC_MAX_SLOTS)
+		sc.n = CTREC_MAX_SLOTS;
+	if (depth >= cfg.limits.depth) {
+		/* the slots are promised by the type: give them as not visited */
+		put(s, NODE(EVN_OPAQUE, EVNF_DEPTH, 0, 0));
+		put(s, p);
+		put(s, id);
+		return 0;
+	}
+	if (sc.n)
+		bpf_loop(CTREC_MAX_SLOTS, push_slot, &sc, 0);
+	if (values) {
+		keys = ld(s, type + L.heaptype_cached_keys);
+		used = ld(s, keys + L.keys_nentries);
+		n = push_dict(s, keys, values, used > 64 ? 64 : used, depth);
+		if (!s->varcut)
+			used = n;
+	} else if (dict) {
+		used = ld(s, dict + L.dict_used);
+		n = push_dict(s, ld(s, dict + L.dict_keys), ld(s, dict + L.dict_values), used, depth);
+	}
+	put(s, NODE(EVN_OBJECT, 0, n, used > 0xffffffff ? 0xffffffff : used));
+	put(s, p);
+	put(s, id);
+	return 0;
+}
+
+/* CTK_* of a subclass -> the builtin it is read as. */
+static __always_inline __u32 base_kind(__u32 ctk)
+{
+	switch (ctk) {
+	case CTK_LONG: return CS_long + 1;
+	case CTK_STR: return CS_str + 1;
+	case CTK_BYTES: return CS_bytes + 1;
+	case CTK_BYTEARRAY: return CS_bytearray + 1;
+	case CTK_FLOAT: return CS_float + 1;
+	case CTK_COMPLEX: return CS_complex + 1;
+	case CTK_LIST: return CS_list + 1;
+	case CTK_TUPLE: return CS_tuple + 1;
+	case CTK_DICT: return CS_dict + 1;
+	case CTK_SET: return CS_set + 1;
+	case CTK_FROZENSET: return CS_frozenset + 1;
+	case CTK_CLASS: return CS_type + 1;
+	case CTK_MODULE: return CS_module + 1;
+	}
+	return 0;
+}
+
+__noinline int put_container(struct scratch *s, __u64 p, __u32 kind, __u32 typed_depth, __u32 id)
+{
+	__u32 typed = typed_depth & 1, depth = typed_depth >> 1, n;
+	__u64 total;
+
+	if (!s)
+		return 0;
+	switch (kind) {
+	case CS_list + 1:
+		total = ld(s, p + L.list_size);
+		n = push_items(s, ld(s, p + L.list_items), total, depth);
+		put_box(s, EVN_LIST, p, n, total, depth, typed, id);
+		break;
+	case CS_tuple + 1:
+		total = ld(s, p + L.tuple_size);
+		n = push_items(s, p + L.tuple_items, total, depth);
+		put_box(s, EVN_TUPLE, p, n, total, depth, typed, id);
+		break;
+	case CS_dict + 1:
+		total = ld(s, p + L.dict_used);
+		n = push_dict(s, ld(s, p + L.dict_keys), ld(s, p + L.dict_values), total, depth);
+		put_box(s, EVN_DICT, p, n, total, depth, typed, id);
+		break;
+	case CS_set + 1:
+	case CS_frozenset + 1:
+		total = ld(s, p + L.set_used);
+		n = push_set(s, p, total, depth);
+		put_box(s, kind == CS_set + 1 ? EVN_SET : EVN_FROZENSET, p, n, total, depth, typed, id);
+		break;
+	case CS_range + 1:
+		put(s, NODE(EVN_RANGE, 0, 3, 3));
+		put(s, p);
+		push_items(s, p + L.range_start, 3, 0);
+		break;
+	case CS_slice + 1:
+		put(s, NODE(EVN_SLICE, 0, 3, 3));
+		put(s, p);
+		push_items(s, p + L.slice_start, 3, 0);
+		break;
+	}
+	return 0;
+}
+
+__noinline int put_callable(struct scratch *s, __u64 p, __u32 kind)
+{
+	if (!s)
+		return 0;
+	switch (kind) {
+	case CS_function + 1:
+		put_named(s, EVN_FUNCTION, p, ld(s, p + L.func_qualname));
+		break;
+	case CS_method + 1:
+		put_named(s, EVN_METHOD, p, ld(s, ld(s, p + L.method_func) + L.func_qualname));
+		break;
+	case CS_module + 1:
+		put_named(s, EVN_MODULE, p, ld(s, p + L.module_name));
+		break;
+	case CS_code + 1:
+		put_named(s, EVN_CODE, p, ld(s, p + L.code_qualname));
+		break;
+	case CS_generator + 1:
+		put_named(s, EVN_GENERATOR, p, ld(s, p + L.gen_qualname));
+		break;
+	case CS_coroutine + 1:
+		put_named(s, EVN_COROUTINE, p, ld(s, p + L.gen_qualname));
+		break;
+	case CS_asyncgen + 1:
+		put_named(s, EVN_ASYNCGEN, p, ld(s, p + L.gen_qualname));
+		break;
+	case CS_cfunction + 1:
+		put_builtin(s, p);
+		break;
+	case CS_cell + 1:
+		put(s, NODE(EVN_CELL, 0, 1, 1));
+		put(s, p);
+		push(s, ld(s, p + L.cell_value), 0);
+		break;
+	}
+	return 0;
+}
+
+static __always_inline __u32 singleton(__u32 kind)
+{
+	switch (kind) {
+	case CS_None + 1: return EVN_NONE;
+	case CS_True + 1: return EVN_TRUE;
+	case CS_False + 1: return EVN_FALSE;
+	case CS_Ellipsis + 1: return EVN_ELLIPSIS;
+	case CS_NotImplemented + 1: return EVN_NOTIMPLEMENTED;
+	}
+	return 0;
+}
+
+static __always_inline void put_scalar(struct scratch *s, __u64 p, __u32 kind, __u32 typed, __u32 id)
+{
+	switch (kind) {
+	case CS_long + 1:
+		put_long(s, p, typed, id);
+		break;
+	case CS_float + 1:
+		put(s, NODE(EVN_FLOAT, typed, 1, 1));
+		if (typed)
+			put(s, id);
+		put(s, ld(s, p + L.float_value));
+		break;
+	case CS_str + 1:
+		put_str(s, p, typed, id);
+		break;
+	case CS_complex + 1:
+		put(s, NODE(EVN_COMPLEX, typed, 2, 2));
+		if (typed)
+			put(s, id);
+		put(s, ld(s, p + L.complex_value));
+		put(s, ld(s, p + L.complex_value + 8));
+		break;
+	case CS_bytes + 1:
+		put_bytes(s, EVN_BYTES, p + L.bytes_data, ld(s, p + L.bytes_size), typed, id);
+		break;
+	case CS_bytearray + 1:
+		put_bytes(s, EVN_BYTEARRAY, ld(s, p + L.bytearray_start),
+			  ld(s, p + L.bytearray_size), typed, id);
+		break;
+	}
+}
+
+/* Visits the object at the head of the queue. A BPF program may be eight calls
+ * deep, which this and all below it just keep to. */
+__noinline int visit(struct scratch *s)
+{
+	__u32 h, meta, kind, typed = 0, id = 0, depth, at;
+	struct ctrec_typeplan *plan;
+	__u64 p, type;
+
+	if (!s)
+		return 0;
+	h = s->qh++ & (QUEUE - 1);
+	p = s->q[h].ptr;
+	meta = s->q[h].meta;
+	depth = meta & 0xff;
+	if (!p) {
+		put(s, NODE(EVN_NULL, 0, 0, 0));
+		return 0;
+	}
+	if (!(meta & QM_NAME)) {
+		if (!s->varnodes || s->out > EV_MAX_VALUES) {
+			put(s, NODE(EVN_SKIPPED, 0, 0, 0));
+			s->varcut = 1;
+			return 0;
+		}
+		s->varnodes--;
+	} else if (s->out > EV_MAX_VALUES + 4096) {
+		put(s, NODE(EVN_SKIPPED, 0, 0, 0));
+		s->varcut = 1;
+		return 0;
+	}
+	kind = singleton(static_kind(p));
+	if (kind) {
+		put(s, NODE(kind, 0, 0, 0));
+		return 0;
+	}
+	s->fault = 0;
+	at = s->out;
+	type = ld(s, p + 8);
+	if (s->fault)
+		goto unreadable;
+	kind = static_kind(type);
+	if (!kind) {
+		plan = type_plan(s, type);
+		if (!plan || plan->state != PLAN_READY) {
+			put_opaque(s, p, plan ? plan->id : 0);
+			return 0;
+		}
+		if (plan->kind == CTK_OPAQUE) {
+			put_opaque(s, p, plan->id);
+			return 0;
+		}
+		if (plan->kind == CTK_OBJECT) {
+			put_object(s, p, type, depth);
+			goto done;
+		}
+		typed = EVNF_TYPED;
+		id = plan->id;
+		kind = base_kind(plan->kind);
+		if (plan->kind == CTK_CLASS || plan->kind == CTK_MODULE)
+			typed = 0;
+	}
+	switch (kind) {
+	case CS_long + 1:
+	case CS_float + 1:
+	case CS_complex + 1:
+	case CS_str + 1:
+	case CS_bytes + 1:
+	case CS_bytearray + 1:
+		put_scalar(s, p, kind, typed, id);
+		break;
+	case CS_list + 1:
+	case CS_tuple + 1:
+	case CS_dict + 1:
+	case CS_set + 1:
+	case CS_frozenset + 1:
+	case CS_range + 1:
+	case CS_slice + 1:
+		put_container(s, p, kind, depth << 1 | typed, id);
+		break;
+	case CS_type + 1:
+		put_class(s, p);
+		break;
+	case 0:
+	case CS_object + 1:
+		put_opaque(s, p, id);
+		break;
+	default:
+		put_callable(s, p, kind);
+	}
+done:
+	if (!s->fault)
+		return 0;
+unreadable:
+	/* what was written of it stays well-formed; its words read as zeros */
+	gap(EVG_UNREADABLE);
+	if (s->out == at) {
+		put(s, NODE(EVN_UNREADABLE, 0, 0, 0));
+		put(s, p);
+	}
+	return 0;
+}
+
+struct walk_ctx {
+	struct scratch *s;
+};
+
+static long visit_next(__u32 i, struct walk_ctx *c)
+{
+	if (c->s->qh == c->s->qt)
+		return 1;
+	visit(c->s);
+	return 0;
+}
+
+/* The whole tree of one object. */
+static __always_inline void tree(struct scratch *s, __u64 p, __u32 meta)
+{
+	struct walk_ctx c = { .s = s };
+
+	s->qh = s->qt = 0;
+	push(s, p, meta);
+	visit(s);
+	if (s->qh != s->qt)
+		bpf_loop(2 * QUEUE, visit_next, &c, 0);
+}
+
+#endif

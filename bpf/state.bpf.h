@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * state.bpf.h: maps and per-thread state.
+ *
+ * Sleepable programs migrate between CPUs, so all scratch belongs to the task.
+ * All loop state lives in map memory: the verifier then sees the same state at
+ * each turn and converges.
+ */
+#ifndef STATE_BPF_H
+#define STATE_BPF_H
+
+#define NLINES 16	   /* cached lines of target memory, valid for one event */
+#define LINE 1024	   /* never crosses a page */
+#define QUEUE 512	   /* objects waiting to be visited */
+#define REC_BYTES 16384	   /* EV_MAX_RECORD */
+#define REC_SLACK 4104	   /* one longest piece beyond any masked offset */
+#define STACK 512	   /* activations held in task storage, deeper ones in `deep` */
+#define CACHE 2048	   /* hashes of variables as last sent */
+#define VARS_PER_EVENT 256 /* slots read in one event; the rest in turns */
+
+struct qent {
+	__u64 ptr;
+	__u64 meta; /* depth | QM_NAME */
+};
+#define QM_NAME 0x100 /* a name: outside depth and object budget */
+
+struct scratch {
+	__u64 tag[NLINES]; /* address of the line held, 0: none */
+	__u64 hash;
+	__u64 salt;
+	__u64 cellmask;
+	__u64 slots; /* address of localsplus */
+	__u32 out;   /* bytes of rec in use */
+	__u32 nvars;
+	__u32 qh, qt;
+	__u32 nodes;	/* objects this event may still visit */
+	__u32 varnodes; /* objects this variable may still visit */
+	__u32 fault;
+	__u32 varcut;
+	__u32 full;
+	__u32 cbase;
+	__u32 dictn;
+	__u32 pad;
+	/* a walk over a dict's entries */
+	__u64 entries, values, stride, koff;
+	__u32 want, got;
+	__u64 first;
+	struct qent q[QUEUE];
+	__u8 rec[REC_BYTES + REC_SLACK];
+	__u8 line[NLINES * LINE];
+};
+
+struct act {
+	__u64 frame;
+	__u64 serial;
+	__u64 cellmask;
+	__u64 keys; /* NAMES: the keys table last seen */
+	__u32 code;
+	__u32 epoch;
+	__u16 flags; /* ACT_* */
+	__u16 nslots;
+	__u32 cursor;
+};
+#define ACT_SKIP 1
+#define ACT_NAMES 2
+#define ACT_MODULE 4
+#define ACT_LATE 8
+#define ACT_NOPLAN 16
+#define ACT_SENT 32 /* an event of this activation went out */
+#define ACT_GENERATOR 64
+
+struct thread {
+	__u32 index;
+	__u32 sp;    /* activations on the stack */
+	__u32 depth; /* recorded ones among them */
+	__u32 count; /* events, for the timestamps' turn */
+	__u64 serial;
+	__u64 io_buf, io_len, io_offset, io_total;
+	__u32 io_nr, io_fd, io_stream, io_wake;
+	struct act none; /* where an index out of range leads */
+	struct act stack[STACK];
+	__u64 cache[CACHE];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 24);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread);
+} threads SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1 << 18);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64); /* thread index << 32 | position */
+	__type(value, struct act);
+} deep SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct ctrec_codeplan);
+} codes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct ctrec_typeplan);
+} types SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct rec_proc);
+} procs SEC(".maps");
+
+struct rec_config cfg SEC(".data");
+struct rec_stats stats SEC(".data.stats");
+__u32 next_code SEC(".data.ids") = 1;
+__u32 next_type SEC(".data.ids") = 1;
+__u32 next_thread SEC(".data.ids") = 1;
+/* Bit r: register r held the frame each time so far; [0] line, [1] entry, [2] return. */
+__u32 reg_mask[4] SEC(".data.ids") = { 0x7fff, 0x7fff, 0x7fff, 0 };
+__u32 reg_seen[4] SEC(".data.ids") = {};
+
+static __always_inline void gap(__u32 reason)
+{
+	if (reason < EVG_MAX)
+		__sync_fetch_and_add(&stats.gaps[reason], 1);
+}
+
+static __always_inline __u64 next_order(void)
+{
+	return __sync_fetch_and_add(&stats.order, 1);
+}
+
+#define L (cfg.layout)
+
+#endif
