@@ -255,7 +255,10 @@ static void take_kind(struct type_def *def)
 		kind = kind_by_base(def);
 	if (is_enum(def)) {
 		def->d.flags |= EVT_ENUM;
-		kind = CTK_OPAQUE;
+		/* a member is known by its dict; one of variable size (IntEnum) keeps
+		 * it where a fixed offset can't reach, and stays its value */
+		if (!field_u64(def->t.c, def->l->type_itemsize))
+			kind = CTK_OPAQUE;
 	}
 	if (kind == CTK_TUPLE)
 		take_tuple_fields(def);

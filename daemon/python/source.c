@@ -83,7 +83,7 @@ static int open_base(pid_t pid, const char *name)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int lookup(pid_t pid, int base, const char *name)
+static int lookup(int base, const char *name, int confined)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
@@ -92,7 +92,7 @@ static int lookup(pid_t pid, int base, const char *name)
 
 	if (name[0] == '/')
 		how.resolve |= RESOLVE_IN_ROOT;
-	else if (!same_root(pid))
+	else if (confined)
 		how.resolve |= RESOLVE_BENEATH;
 	return (int)syscall(SYS_openat2, base, name, &how, sizeof(how));
 }
@@ -112,13 +112,13 @@ static int reopen(int path_fd, off_t *size)
 static int open_as(pid_t pid, const char *name, uid_t uid, gid_t gid, off_t *size)
 {
 	struct identity was;
-	int base, found, fd = -1;
+	int base, found, fd = -1, confined = !same_root(pid);
 
 	base = open_base(pid, name);
 	if (base < 0)
 		return -1;
 	if (identity_enter(&was, uid, gid)) {
-		found = lookup(pid, base, name);
+		found = lookup(base, name, confined);
 		if (found >= 0) {
 			fd = reopen(found, size);
 			close(found);

@@ -5,7 +5,9 @@
  * From 3.11 the constant Py_Version says it. Before, PY_VERSION stands in the
  * read-only data as a string of its own ("3.10.13"), but so may the versions of
  * other libraries; it counts only if the minor version is also the one of the
- * "python3.10" that stands there (the library folder's name) or in the file's name.
+ * "python3.10" that stands there (the library folder's name) or in the file's
+ * name. A compiler may turn a string that short into instructions; then the
+ * minor version alone is known, from the file's name.
  */
 #include "python/version.h"
 
@@ -70,11 +72,15 @@ static unsigned minor_in_strings(const char *text, size_t len)
 
 void python_version_guess(struct python_info *info, const struct elf *elf)
 {
-	unsigned minor = minor_in(info->exe.path);
-	const char *found;
+	const char *name = strrchr(info->exe.path, '/'), *found;
+	unsigned minor = minor_in(name ? name : info->exe.path);
 	GElf_Shdr shdr;
 	char *text;
 
+	if (minor && minor < 100) {
+		info->version = 3 << 8 | minor;
+		snprintf(info->version_text, sizeof(info->version_text), "3.%u", minor);
+	}
 	if (!elf_section(elf, ".rodata", &shdr) || !shdr.sh_size || shdr.sh_size > RODATA_MAX)
 		return;
 	text = malloc(shdr.sh_size + 1);
