@@ -163,8 +163,15 @@ expect(dynamic, type_kind=OBJECT)
 for t in (datetime.datetime, type(threading.Lock()), object, type(iter([])), decimal.Decimal): expect(t, type_kind=OPAQUE)
 expect(types.SimpleNamespace, type_kind=OBJECT, dictoffset=16)
 expect(functools.partial, type_kind=OBJECT, fields=["func", "args", "keywords"])
-statics = dict(none=id(None), dict=id(dict))
-print(json.dumps(dict(code={k: code_facts(c) for k, c in seen.items()}, types=kinds, statics=statics)), flush=True)
+import ctypes
+dummy = ctypes.c_void_p.in_dll(ctypes.pythonapi, "_PySet_Dummy").value
+cell = type((lambda x: lambda: x)(1).__closure__[0])
+statics = [id(x) for x in (None, True, False, ..., NotImplemented)] + [dummy] + [id(x) for x in (
+    int, bool, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, slice, cell,
+    types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, types.CodeType,
+    types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, type, object)]
+runtime = ctypes.addressof(ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime"))
+print(json.dumps(dict(code={k: code_facts(c) for k, c in seen.items()}, types=kinds, statics=statics, runtime=runtime)), flush=True)
 sys.stdin.read()
 '''
 
@@ -268,7 +275,8 @@ def run_live(resolve, pid, facts, program):
     args = [f"code:{a}" for a in code] + [f"type:{a}" for a in types]
     got = tool(resolve, str(pid), "-a", *args)
     info = got.pop(0)
-    same("statics", (info["statics"], info["none"], info["dict"]), (31, facts["statics"]["none"], facts["statics"]["dict"]))
+    same("statics", info["statics"], facts["statics"])
+    same("runtime", info["runtime"], facts["runtime"])
     sources = [g for g in got if g["kind"] == "source"]
     got = [g for g in got if g["kind"] != "source"]
     same("answers", len(got), len(args))
@@ -279,7 +287,7 @@ def run_live(resolve, pid, facts, program):
     same("own source", [s["text_len"] for s in sources if s["path"] == program], [os.path.getsize(program)])
     same("sources once", len({s["path"] for s in sources}), len(sources))
     skip_live(resolve, pid, code)
-    wrong = [f"{k}:{a}" for k in ("code", "type") for a in (0, 1, 4096, 2**64 - 8, facts["statics"]["none"], *list(types)[:3])]
+    wrong = [f"{k}:{a}" for k in ("code", "type") for a in (0, 1, 4096, 2**64 - 8, facts["statics"][0], *list(types)[:3])]
     bad = tool(resolve, str(pid), "-a", *[w for w in wrong if not (w.startswith("type") and w[5:] in types)])
     same("not readable", {b["state"] for b in bad if b["kind"] != "python"}, {2})
     lines = sum(len(c["lines"]) for c in code.values())
@@ -291,7 +299,7 @@ def skip_live(resolve, pid, code):
     got = [g for g in tool(resolve, str(pid), *[f"code:{a}" for a in code]) if g["kind"] == "code"]
     for g in got:
         name = g["filename"]
-        library = name.startswith("<frozen") or f"/lib/python3.11/" in name
+        library = name.startswith("<frozen") or "/lib/python3.11/" in name
         same(f"skip {name}", (g["plan"] & 1, g["def_plan"] & 1), (library, library))
 
 

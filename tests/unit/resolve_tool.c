@@ -112,17 +112,15 @@ static void print_usdt(const char *name, const struct usdt *probe, unsigned n)
 
 static void print_info(const struct python_info *i)
 {
-	unsigned statics = 0;
-
-	for (int k = 0; k < CS_MAX; k++)
-		statics += i->statics[k] != 0;
 	printf("{\"kind\":\"python\",\"version\":%u,\"version_text\":\"%s\",\"bias\":%" PRIu64
-	       ",\"runtime\":%" PRIu64 ",\"statics\":%u,\"none\":%" PRIu64 ",\"dict\":%" PRIu64
-	       ",\"has_usdt\":%d,\"run_main\":%" PRIu64 ",\"after_fork_child\":%" PRIu64
+	       ",\"runtime\":%" PRIu64 ",\"has_usdt\":%d,\"run_main\":%" PRIu64 ",\"after_fork_child\":%" PRIu64
 	       ",\"free_threaded\":%d,\"debug\":%d",
-	       i->version, i->version_text, i->exe.bias, i->runtime, statics, i->statics[CS_None],
-	       i->statics[CS_dict], i->has_usdt, i->run_main_offset, i->after_fork_child_offset,
-	       i->free_threaded, i->debug_build);
+	       i->version, i->version_text, i->exe.bias, i->runtime, i->has_usdt,
+	       i->run_main_offset, i->after_fork_child_offset, i->free_threaded, i->debug_build);
+	printf(",\"statics\":[");
+	for (int k = 0; k < CS_MAX; k++)
+		printf("%s%" PRIu64, k ? "," : "", i->statics[k]);
+	printf("]");
 	print_usdt("line", i->line, i->nline);
 	print_usdt("entry", i->entry, i->nentry);
 	print_usdt("return", i->ret, i->nret);
