@@ -20,6 +20,8 @@
 #include "target/maps.h"
 #include "util/err.h"
 
+#define CANDIDATES_MAX 16 /* files of a telling name that are looked into */
+
 enum want {
 	W_Runtime = CS_MAX, W_Version, W_RunMain, W_AfterForkChild, W_RefTotal,
 	W_NegativeRefcount, W_AllObjects, W_DecRefShared, W_MAX
@@ -203,11 +205,13 @@ static int find_in_maps(struct target *t, const struct maps *maps, struct python
 	} else if (fd >= 0) {
 		close(fd);
 	}
-	for (size_t i = 0; i < maps->n; i++) {
+	for (size_t i = 0, tried = 0; i < maps->n && tried < CANDIDATES_MAX; i++) {
 		m = &maps->m[i];
-		if (m->exec && m->ino && called_python(m->path) &&
-		    try_file(info, mapping_open(t->pid, m), m))
+		if (!m->exec || !m->ino || !called_python(m->path))
+			continue;
+		if (try_file(info, mapping_open(t->pid, m), m))
 			return 1;
+		tried++;
 	}
 	return 0;
 }

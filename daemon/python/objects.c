@@ -16,7 +16,7 @@
 
 #define PAGE 4096u
 #define HEAD 256	   /* bytes of a first look */
-#define DICT_ENTRIES 65536 /* of a type's dict: far more than any has */
+#define DICT_ENTRIES 4096 /* of a dict looked at: the target waits meanwhile */
 
 uint64_t field_u64(const uint8_t *copy, unsigned offset)
 {
@@ -244,7 +244,9 @@ uint64_t objects_dict_get(const struct objects *o, uint64_t dict, const char *ke
 		return 0;
 	kind = keys[l->keys_kind];
 	n = field_u64(keys, l->keys_nentries);
-	if (n > DICT_ENTRIES || kind > 2 || keys[l->keys_log2_index_bytes] > 40)
+	if (n > DICT_ENTRIES)
+		n = DICT_ENTRIES;
+	if (kind > 2 || keys[l->keys_log2_index_bytes] > 40)
 		return 0;
 	size = kind == 0 ? 24 : 16;
 	key_at = kind == 0 ? 8 : 0;

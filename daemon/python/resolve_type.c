@@ -16,6 +16,7 @@
 
 #define MRO_MAX 128
 #define BASES_MAX 64
+#define FIELDS_DEPTH 16 /* classes searched for _fields */
 #define NAME_MAX_BYTES 1024
 #define FIELDS_MAX 255
 #define FIELDS_BYTES 8192
@@ -184,7 +185,7 @@ static void add_members(struct type_def *def, const struct type_copy *t)
 /* Slots of the bases first, as they lie in memory. */
 static void add_slots(struct type_def *def)
 {
-	for (size_t i = def->nmro; i-- > 0;) {
+	for (size_t i = def->nmro; i-- > 0 && def->plan->nslots < def->r->options.max_slots;) {
 		struct type_copy base;
 
 		if (def->mro[i] == def->t.addr)
@@ -213,7 +214,7 @@ static void take_tuple_fields(struct type_def *def)
 	struct type_copy base;
 	int64_t n;
 
-	for (size_t i = 0; i < def->nmro && !fields; i++) {
+	for (size_t i = 0; i < def->nmro && i < FIELDS_DEPTH && !fields; i++) {
 		if (def->mro[i] == def->r->statics[CS_tuple])
 			return;
 		if (type_read(def->r, def->mro[i], &base) == 0 && base.flags & TPF_HEAPTYPE)

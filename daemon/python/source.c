@@ -5,21 +5,23 @@
  * The name comes from the target (co_filename) and may be anything. So the
  * file is looked up inside the target's root (no symlink leads out of it), with
  * the user's own rights, first without opening it (O_PATH), and is opened only
- * when it is a regular file: devices and pipes are never touched. The identity
- * of the file system user belongs to the thread, not to the process, and is
- * restored before anything else happens.
+ * when it is a regular file on a real file system: devices, pipes and the
+ * kernel's own files are never touched. The identity of the file system user
+ * belongs to the thread, not to the process, and is restored before anything
+ * else happens.
  */
 #include "python/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "ctrec/event.h"
@@ -97,12 +99,28 @@ static int lookup(int base, const char *name, int confined)
 	return (int)syscall(SYS_openat2, base, name, &how, sizeof(how));
 }
 
+/* Files of the kernel look regular, and /proc/self would be ours, not the target's. */
+static int is_made_up(int path_fd)
+{
+	static const unsigned long kernel_fs[] = { PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC,
+						   TRACEFS_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(path_fd, &fs) < 0)
+		return 1;
+	for (size_t i = 0; i < sizeof(kernel_fs) / sizeof(kernel_fs[0]); i++)
+		if ((unsigned long)fs.f_type == kernel_fs[i])
+			return 1;
+	return 0;
+}
+
 static int reopen(int path_fd, off_t *size)
 {
 	struct stat st;
 	char self[64];
 
-	if (fstat(path_fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SOURCE_MAX)
+	if (fstat(path_fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > SOURCE_MAX ||
+	    is_made_up(path_fd))
 		return -1;
 	*size = st.st_size;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", path_fd);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECTION_MAX (256u << 20)
+#define SECTION_MAX (64u << 20)
 #define PAGE 4096u
 
 int elf_file_open(struct elf *ret, int fd)

@@ -9,6 +9,7 @@ of the standard library, quickened ones among them, and types of every sort. The
 other interpreters (3.8 to 3.10) only dump their line tables.
 """
 import ast
+import functools
 import json
 import os
 import subprocess
@@ -303,6 +304,47 @@ def skip_live(resolve, pid, code):
         same(f"skip {name}", (g["plan"] & 1, g["def_plan"] & 1), (library, library))
 
 
+SOURCES = r'''
+import os, sys, json
+os.chdir(sys.argv[1])
+keep = [compile("1", name, "exec") for name in sys.argv[2:]]
+print(json.dumps([id(c) for c in keep]), flush=True)
+sys.stdin.read()
+'''
+
+
+def check_sources(resolve, python):
+    """Which source files are read, with whose rights."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        at = functools.partial(os.path.join, folder)
+        for name, mode, size in (("open.py", 0o644, 3), ("secret.py", 0o600, 4), ("big.py", 0o644, (4 << 20) + 1)):
+            with open(at(name), "w") as f:
+                f.write("#" * size)
+            os.chmod(at(name), mode)
+        os.mkfifo(at("fifo.py"))
+        os.symlink("open.py", at("link.py"))
+        os.symlink("/proc/self/environ", at("odd.py"))
+        os.mkdir(at("folder.py"))
+        names = ["open.py", at("open.py"), at("secret.py"), at("big.py"), at("fifo.py"), at("link.py"), at("odd.py"),
+                 at("folder.py"), at("gone.py"), "/dev/zero", "/proc/self/mem", "<string>", "", "../" + at("open.py")]
+        target = subprocess.Popen([python, "-I", "-c", SOURCES, folder, *names], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+        try:
+            codes = [f"code:{a}" for a in json.loads(target.stdout.readline())]
+            for user, more in (("0", [(at("secret.py"), 4)]), ("65534", [])):
+                if user != str(os.geteuid()) and os.geteuid() != 0:
+                    continue
+                got = tool(resolve, str(target.pid), "-u", user, *codes)
+                got = [(g["path"], g["text_len"]) for g in got if g["kind"] == "source"]
+                want = [("open.py", 3), (at("open.py"), 3), (at("link.py"), 3)] + more
+                same(f"sources for user {user}", sorted(got), sorted(want))
+                print(f"sources for user {user}: {len(got)} of {len(names)} names")
+        finally:
+            target.kill()
+            target.wait()
+
+
 def check_tables(resolve, python):
     out = subprocess.run([python, "-I", "-c", DUMP], check=True, capture_output=True, text=True).stdout
     want = [json.loads(line) for line in out.splitlines()]
@@ -320,6 +362,7 @@ def main():
     resolve, python, *others = sys.argv[1], *(sys.argv[2:] or ["/usr/bin/python3.11"])
     ast.parse(TARGET)
     check_live(resolve, python)
+    check_sources(resolve, python)
     for other in [python, *others]:
         check_tables(resolve, other)
 

@@ -3,7 +3,7 @@
  * resolve_tool.c: what ctrec sees in a live Python, as JSON lines, for
  * tests/integration/test_resolve.py to compare with what that Python says.
  *
- *	resolve_tool PID [-a] [code:ADDR | type:ADDR]...
+ *	resolve_tool PID [-a] [-u UID] [code:ADDR | type:ADDR]...
  *
  * resolve_tool -t (a table's line for each instruction) reads from stdin:
  * python, firstlineno, number of bytes of code, table in hexadecimal.
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 	struct python_info info;
 	struct resolver *r;
 	struct target *t;
-	int ret;
+	int ret, first = 2;
 
 	if (argc == 2 && strcmp(argv[1], "-t") == 0)
 		return tables();
@@ -211,14 +211,19 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	print_info(&info);
-	options.all = argc > 2 && strcmp(argv[2], "-a") == 0;
+	if (argc > first && strcmp(argv[first], "-a") == 0)
+		options.all = first++;
+	if (argc > first + 1 && strcmp(argv[first], "-u") == 0) {
+		options.uid = options.gid = strtoul(argv[first + 1], NULL, 10);
+		first += 2;
+	}
 	l = python_layout(info.version);
 	if (l && argc > 2) {
 		if (python_check(t, &info, l) < 0)
 			return fail("python_check");
 		if (resolver_new(&r, t, &info, l, &options) < 0)
 			return fail("resolver_new");
-		for (int i = 2 + options.all; i < argc; i++)
+		for (int i = first; i < argc; i++)
 			if (resolve_one(r, argv[i]) < 0)
 				return fail(argv[i]);
 		resolver_free(r);
