@@ -20,6 +20,7 @@ static __always_inline void process_event(__u8 what, __u32 pid, __u32 other, __u
 		e.h.order = next_order();
 		if (bpf_ringbuf_output(&events, &e, sizeof(e), BPF_RB_FORCE_WAKEUP))
 			gap(EVG_RING_FULL);
+		e.h.order = 0; /* counted once, in the main ring */
 	}
 	bpf_ringbuf_output(&control, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
 }

@@ -152,7 +152,7 @@ static __always_inline void gap(__u32 reason)
 
 static __always_inline __u64 next_order(void)
 {
-	return __sync_fetch_and_add(&stats.order, 1);
+	return __sync_fetch_and_add(&stats.order, 1) + 1;
 }
 
 #define L (cfg.layout)

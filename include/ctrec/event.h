@@ -18,9 +18,9 @@
  * carry a serial given at entry, unique in the session. Threads carry an index
  * given at their first event, bound to (tid, start time) by EV_THREAD.
  *
- * Order. `order` counts up by one over all records of one session, whichever
- * channel they take; a hole is a loss. The journal stores it as zero where it
- * follows from the position.
+ * Order. `order` counts up by one, from 1, over all records of one session that
+ * become part of the recording; a hole is a loss. Requests on the control ring
+ * have 0, and so have records in the journal, where the position says it.
  */
 #ifndef CTREC_EVENT_H
 #define CTREC_EVENT_H

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd_stop.c: `ctrec stop`: ends recordings; their programs go on.
+ */
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "cli.h"
+#include "client.h"
+#include "util/err.h"
+
+static const char help[] = "usage: ctrec stop [--socket PATH] SESSION… | --all\n"
+			   "\n"
+			   "Ends recordings (their numbers are those of 'ctrec list'). The programs go on.\n";
+
+static const struct option options[] = {
+	{ "all", no_argument, NULL, 'a' },
+	{ "socket", required_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+/* number 0: all of them */
+static int stop(struct client *client, unsigned number)
+{
+	cJSON *q = client_request(CTREC_VERB_STOP), *answer;
+	const cJSON *n;
+	int rc;
+
+	if (number)
+		cJSON_AddNumberToObject(q, "session", number);
+	else
+		cJSON_AddTrueToObject(q, "all");
+	rc = client_ask(client, q, NULL, 0, &answer);
+	if (rc < 0)
+		return rc;
+	cJSON_ArrayForEach(n, cJSON_GetObjectItemCaseSensitive(answer, "stopped"))
+		printf("stopped session %.0f\n", cJSON_GetNumberValue(n));
+	cJSON_Delete(answer);
+	return 0;
+}
+
+int cmd_stop(int argc, char **argv)
+{
+	const char *socket = NULL;
+	struct client client;
+	bool all = false;
+	unsigned number;
+	int c, rc;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (c == '?')
+			return cli_usage("stop", "an unknown option, or one without its value");
+		if (c == 'a')
+			all = true;
+		else
+			socket = optarg;
+	}
+	if (all == (optind < argc))
+		return cli_usage("stop", "it takes numbers of sessions, or --all");
+	rc = client_connect(&client, socket);
+	if (rc < 0)
+		return cli_fail(rc);
+	if (all)
+		rc = stop(&client, 0);
+	for (; optind < argc && rc == 0; optind++) {
+		rc = cli_parse_number("ctrec stop", argv[optind], 1, INT_MAX, &number);
+		if (rc == 0)
+			rc = stop(&client, number);
+	}
+	client_close(&client);
+	return rc < 0 ? cli_fail(rc) : 0;
+}
