@@ -19,6 +19,7 @@ struct rec_config {
 	struct ctrec_layout layout;
 	struct ctrec_limits limits;
 	ev_u64 runtime; /* address of _PyRuntime */
+	ev_u64 small_ints; /* address of the static ints; ~0: none */
 	ev_u64 static_mul;
 	struct rec_static statics[REC_STATICS];
 	ev_u64 ring_high;   /* bytes in the ring from which on the target waits */

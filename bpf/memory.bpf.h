@@ -14,8 +14,7 @@
 
 static __always_inline __u32 line_index(__u64 la)
 {
-	la >>= 10;
-	return (la ^ (la >> 4) ^ (la >> 9)) & (NLINES - 1);
+	return (la / LINE) * HASH_MUL >> 58 & (NLINES - 1);
 }
 
 __noinline int line_fill(struct scratch *s, __u64 la)
@@ -26,13 +25,14 @@ __noinline int line_fill(struct scratch *s, __u64 la)
 		return -1;
 	la &= ~(__u64)(LINE - 1);
 	i = line_index(la);
+	stats.values++;
 	s->tag[i & (NLINES - 1)] = 0;
 	if (bpf_probe_read_user(s->line + i * LINE, LINE, (void *)la) &&
 	    bpf_copy_from_user(s->line + i * LINE, LINE, (void *)la)) {
 		s->fault = 1;
 		return -1;
 	}
-	s->tag[i & (NLINES - 1)] = la;
+	s->tag[i & (NLINES - 1)] = la | s->turn;
 	return 0;
 }
 
@@ -42,7 +42,7 @@ static __always_inline __u64 ld(struct scratch *s, __u64 addr)
 	__u64 la = addr & ~(__u64)(LINE - 1);
 	__u32 i = line_index(la);
 
-	if (s->tag[i] != la && line_fill(s, la))
+	if (s->tag[i] != (la | s->turn) && line_fill(s, la))
 		return 0;
 	return *(__u64 *)(s->line + i * LINE + (addr & (LINE - 8)));
 }

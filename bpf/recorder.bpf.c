@@ -124,7 +124,10 @@ static __always_inline struct scratch *scratch_get(struct task_struct *task)
 	struct scratch *s = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (s) {
-		__builtin_memset(s->tag, 0, sizeof(s->tag));
+		if (++s->turn == LINE) {
+			__builtin_memset(s->tag, 0, sizeof(s->tag));
+			s->turn = 1;
+		}
 		s->fault = 0;
 	}
 	return s;

@@ -13,6 +13,9 @@
 #define NODE(kind, flags, n, total)                                                                \
 	((__u64)(kind) | (__u64)(flags) << 8 | (__u64)(__u16)(n) << 16 | (__u64)(__u32)(total) << 32)
 
+/* CPython's static ints, 32 bytes each, from -5 (pycore_global_objects.h, 3.11). */
+#define SMALL_INTS 262
+
 static __always_inline __u32 static_kind(__u64 addr)
 {
 	__u32 i = (addr * cfg.static_mul) >> 57;
@@ -553,6 +556,12 @@ __noinline int visit(struct scratch *s)
 	} else if (s->out > EV_MAX_VALUES + 4096) {
 		put(s, NODE(EVN_SKIPPED, 0, 0, 0));
 		s->varcut = 1;
+		return 0;
+	}
+	/* small ints are static and in order: the address says the value */
+	if (p - cfg.small_ints < SMALL_INTS * 32 && !(p & 7)) {
+		put(s, NODE(EVN_INT, 0, 1, 1));
+		put(s, (p - cfg.small_ints) / 32 - 5);
 		return 0;
 	}
 	kind = singleton(static_kind(p));

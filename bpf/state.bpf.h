@@ -9,8 +9,8 @@
 #ifndef STATE_BPF_H
 #define STATE_BPF_H
 
-#define NLINES 16	   /* cached lines of target memory, valid for one event */
-#define LINE 1024	   /* never crosses a page */
+#define NLINES 64	   /* cached lines of target memory, valid for one event */
+#define LINE 512	   /* never crosses a page */
 #define QUEUE 512	   /* objects waiting to be visited */
 #define REC_BYTES 16384	   /* EV_MAX_RECORD */
 #define REC_SLACK 4104	   /* one longest piece beyond any masked offset */
@@ -25,7 +25,8 @@ struct qent {
 #define QM_NAME 0x100 /* a name: outside depth and object budget */
 
 struct scratch {
-	__u64 tag[NLINES]; /* address of the line held, 0: none */
+	__u64 tag[NLINES]; /* address of the line held | the event's turn */
+	__u64 turn;	   /* 1..LINE-1, so that lines of earlier events do not match */
 	__u64 hash;
 	__u64 salt;
 	__u64 cellmask;

@@ -316,6 +316,7 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 		return r;
 	cfg->layout = *l;
 	cfg->runtime = info->runtime;
+	cfg->small_ints = l->runtime_small_ints ? info->runtime + l->runtime_small_ints : ~0ull;
 	cfg->gate = c->all || !info->run_main_offset;
 	r = target_open(&t, pid);
 	if (r)

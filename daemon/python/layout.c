@@ -15,7 +15,7 @@
 
 static const struct ctrec_layout python_3_11 = {
 	.python = 3 << 8 | 11,
-	.runtime_tstate_current = 576,
+	.runtime_tstate_current = 576, .runtime_small_ints = 680,
 	.tstate_cframe = 56, .tstate_curexc_type = 96, .tstate_curexc_value = 104,
 	.cframe_current_frame = 8,
 	.frame_func = 0, .frame_globals = 8, .frame_builtins = 16, .frame_locals = 24,

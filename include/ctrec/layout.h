@@ -6,7 +6,7 @@
  * Offsets are bytes from the start of the struct they are named after. One
  * table for each minor version (daemon/python/layout.c), each checked against
  * the interpreter's own headers by a test; field facts from CPython 3.11.2
- * Include/internal/pycore_frame.h, pycore_dict.h, pycore_code.h, cpython/code.h,
+ * Include/internal/pycore_frame.h, pycore_global_objects.h, pycore_dict.h, pycore_code.h, cpython/code.h,
  * cpython/pystate.h.
  */
 #ifndef CTREC_LAYOUT_H
@@ -17,6 +17,7 @@
 struct ctrec_layout {
 	ev_u32 python; /* (major << 8) | minor; 0: no layout */
 	ev_u16 runtime_tstate_current; /* _PyRuntime.gilstate.tstate_current */
+	ev_u16 runtime_small_ints; /* the static ints from -5 to 256; 0: not static */
 	ev_u16 tstate_cframe;
 	ev_u16 cframe_current_frame;
 	ev_u16 tstate_curexc_type;

@@ -40,6 +40,7 @@ static const struct {
 	size_t at;
 	unsigned value;
 } entry[] = {
+	F(runtime_small_ints, O(_PyRuntimeState, global_objects.singletons.small_ints)),
 	F(runtime_tstate_current, O(_PyRuntimeState, gilstate.tstate_current)),
 	F(tstate_cframe, O(PyThreadState, cframe)),
 	F(cframe_current_frame, O(_PyCFrame, current_frame)),
