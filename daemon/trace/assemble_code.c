@@ -10,6 +10,7 @@
  */
 #include "trace/assemble_code.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>

@@ -15,6 +15,7 @@ objects in that step than an event's budget holds.
 import copy
 import json
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
@@ -23,6 +24,12 @@ import ctcheck  # noqa: E402
 sys.set_int_max_str_digits(0)
 DEPTH, ITEMS, TEXT = 4, 64, 256      # ctrec's default limits
 BUDGET = 96                          # objects in one step from which a cut by the budget is possible
+
+
+CONTAINERS = ("list", "tuple", "dict", "set", "frozenset", "sub", "object", "exc", "cell")
+ITEM_BRACKETS = {"list": "[", "tuple": "(", "dict": "{", "set": "{", "frozenset": "frozenset({"}
+ITEMS_TEXT = re.compile(r"(\[|\(|\{|frozenset\(\{)… (\d+) items?(?:\]|\)|\}|\}\))")
+INT_DIGITS = 600                     # decimal digits from which an int may be cut
 
 
 class Step:
@@ -121,11 +128,22 @@ class Values:
         if not isinstance(v, dict) or "kind" not in v:
             return "no value for %s" % (d,)
         k = v["kind"]
-        if k == "Raw" and v["r"].startswith("…"):
+        if k == "Raw" and v["r"] == "…":          # the event's budget ended
             return self.cut(False, d)
-        if k == "Raw" and v["r"] == "<depth limit>":
+        if k == "Raw" and kind in CONTAINERS and self.below_limit(d, v):
             return self.cut(depth >= DEPTH, d)
         return getattr(self, "m_" + kind)(d, v, k, depth)
+
+    def below_limit(self, d, v):
+        """A container at the depth limit: '[… 3 items]', '<Point …>'."""
+        r = v["r"]
+        if d[0] in ("object", "exc"):
+            return r == "<%s …>" % d[1] and self.names_type(v, d[1])
+        if d[0] == "cell":
+            return r == "<depth limit>"
+        inner = d[2] if d[0] == "sub" else d
+        m = ITEMS_TEXT.fullmatch(r)
+        return bool(m) and inner[0] in ITEM_BRACKETS and m[1] == ITEM_BRACKETS[inner[0]] and int(m[2]) == inner[1]
 
     @staticmethod
     def expect(ok, d, v):
@@ -143,6 +161,8 @@ class Values:
             return self.expect(False, d, v)
         if -2 ** 63 <= n < 2 ** 63:
             return self.expect(k == "Int" and v["i"] == n, d, v)
+        if k == "Raw" and v["r"].startswith("<") and "int of about" in v["r"] and len(str(abs(n))) > INT_DIGITS:
+            return self.cut(True, d)
         return self.expect(k == "Raw" and v["r"] == str(n), d, v)
 
     def m_float(self, d, v, k, depth, type_name="Float"):
@@ -283,8 +303,8 @@ class Values:
 
     def m_cell(self, d, v, k, depth):
         if d[1] is None:
-            return self.expect(k == "Raw", d, v)
-        return self.match(d[1], v["dereferenced"] if k == "Reference" else v, depth)
+            return self.expect(k == "Raw" and v["r"] == "<empty cell>", d, v)
+        return self.struct({"cell_contents": d[1]}, "cell", d, v, k, depth)
 
     def struct(self, fields, qual, d, v, k, depth):
         """Fields by name; those cut are counted."""
@@ -346,7 +366,7 @@ class Values:
             named = dict(zip(v.get("field_names", []), v["field_values"]))
             name = named.get("_name_") or named.get("name")
             return self.expect(name is not None and name.get("text") == d[2], d, v)
-        if d[3][0] in ("int", "str"):      # an IntEnum or StrEnum as its base
+        if d[3][0] in ("int", "str"):      # an IntEnum or StrEnum: as its base, under the enum's name
             return self.m_sub(["sub", d[1], d[3], None], v, k, depth)
         return self.expect(False, d, v)
 
@@ -539,8 +559,13 @@ class Fake:
 
     def value(self, d, depth=0):
         k = d[0]
-        if depth > DEPTH and k in ("list", "tuple", "dict", "set", "frozenset", "object", "sub"):
-            return self.raw("<depth limit>")
+        inner = d[2] if k == "sub" else d
+        if depth >= DEPTH and k in ("object", "exc"):
+            return self.raw("<%s …>" % d[1], d[1])
+        if depth >= DEPTH and k != "cell" and inner[0] in ITEM_BRACKETS:
+            o = ITEM_BRACKETS[inner[0]]
+            close = {"[": "]", "(": ")", "{": "}"}.get(o, "})")
+            return self.raw("%s… %d item%s%s" % (o, inner[1], "" if inner[1] == 1 else "s", close), d[1] if k == "sub" else "x")
         if k == "none":
             return {"kind": "None", "type_id": self.t("NoneType")}
         if k == "bool":
@@ -589,9 +614,9 @@ class Fake:
         if k == "notimplemented":
             return self.raw("NotImplemented")
         if k == "cell":
-            return self.value(d[1], depth) if d[1] else self.raw("<cell: empty>")
+            return self.struct("cell", {"cell_contents": d[1]}, depth) if d[1] else self.raw("<empty cell>", "cell")
         if k in ("deep", "cut"):
-            return self.raw("<depth limit>")
+            return self.raw("…")
         return self.raw("<%s %s>" % (k, d[1] if len(d) > 1 else ""), d[1] if k == "opaque" else "Object")
 
 

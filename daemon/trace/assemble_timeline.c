@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * assemble_timeline.c: frames of many threads as one tree of calls.
+ *
+ * The trace's open calls are the root and the current thread's open frames (see
+ * the header). When another thread has something to show, the open frames are
+ * left and that thread's are entered again, as calls without arguments.
+ */
+#include "trace/assemble_timeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/err.h"
+
+struct thread *timeline_thread(struct assembler *a, uint32_t index, int *rc)
+{
+	struct thread *t;
+
+	if (a->current && a->current->index == index)
+		return a->current;
+	t = map_get(&a->threads, index);
+	if (t)
+		return t;
+	if (a->nthreads >= MAX_THREADS) {
+		*rc = 1;
+		return NULL;
+	}
+	t = calloc(1, sizeof(*t));
+	*rc = t ? map_put(&a->threads, index, t, NULL) : err_set(ERR_NOMEM, "a thread");
+	if (*rc < 0) {
+		free(t);
+		return NULL;
+	}
+	t->index = index;
+	a->nthreads++;
+	return t;
+}
+
+struct frame *timeline_push(struct assembler *a, struct thread *t, uint64_t serial,
+			    struct code *code, int *rc)
+{
+	struct frame *f;
+
+	if (t->n >= THREAD_MAX_FRAMES) {
+		*rc = 1;
+		return NULL;
+	}
+	if (t->n == t->cap) {
+		uint32_t cap = t->cap ? t->cap * 2 : 32;
+		struct frame **p = realloc(t->frames, cap * sizeof(*p));
+
+		if (!p) {
+			*rc = err_set(ERR_NOMEM, "a thread's frames");
+			return NULL;
+		}
+		t->frames = p;
+		t->cap = cap;
+	}
+	f = frame_new(&a->pool, serial, code);
+	if (!f) {
+		*rc = err_set(ERR_NOMEM, "a frame");
+		return NULL;
+	}
+	t->frames[t->n++] = f;
+	return f;
+}
+
+static int enter_root(struct assembler *a, uint32_t function)
+{
+	int rc = trace_call_enter(a->w, function, NULL, 0);
+
+	a->root_open = true;
+	a->calls++;
+	return rc;
+}
+
+int timeline_need_root(struct assembler *a)
+{
+	static const char name[] = "<python>";
+	uint32_t id;
+	int rc;
+
+	if (a->root_open)
+		return 0;
+	rc = trace_function(a->w, name, sizeof(name) - 1, &id);
+	return rc < 0 ? rc : enter_root(a, id);
+}
+
+int timeline_suspend(struct assembler *a)
+{
+	struct thread *t = a->current;
+
+	a->current = NULL;
+	for (uint32_t i = t ? t->n : 0; i-- > 0;) {
+		struct frame *f = t->frames[i];
+		int rc;
+
+		if (!f->open || f->is_root)
+			continue;
+		f->open = false;
+		rc = trace_call_exit(a->w, NULL, 0, NULL, 0);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int function_id(struct assembler *a, struct frame *f, uint32_t *id)
+{
+	struct buf *b = &a->name;
+
+	if (!f->code->is_module)
+		return code_function(&a->codes, f->code, id);
+	buf_clear(b);
+	buf_printf(b, "<%s>", f->module ? f->module : f->code->file->module);
+	if (buf_check(b) < 0)
+		return -ERR_NOMEM;
+	return trace_function(a->w, (const char *)b->data, b->len, id);
+}
+
+/* Makes t current and its frames below `n` open. */
+static int open_frames(struct assembler *a, struct thread *t, uint32_t n)
+{
+	int rc = 0;
+
+	if (a->current != t) {
+		rc = timeline_suspend(a);
+		a->current = t;
+	} else if (!n || t->frames[n - 1]->open) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
+		struct frame *f = t->frames[i];
+		uint32_t id;
+
+		if (f->open)
+			continue;
+		rc = function_id(a, f, &id);
+		if (rc == 0)
+			rc = trace_call_enter(a->w, id, NULL, 0);
+		if (rc == 0) {
+			f->open = true;
+			a->calls++;
+		}
+	}
+	return rc;
+}
+
+int timeline_enter(struct assembler *a, struct thread *t, const struct trace_var *args, size_t nargs)
+{
+	struct frame *f = t->frames[t->n - 1];
+	uint32_t id;
+	int rc = 0;
+
+	if (!a->root_open && f->code->is_module && t->n == 1) {
+		rc = function_id(a, f, &id);
+		if (rc < 0)
+			return rc;
+		f->is_root = f->open = true;
+		a->current = t;
+		return enter_root(a, id);
+	}
+	rc = timeline_need_root(a);
+	if (rc == 0)
+		rc = open_frames(a, t, t->n - 1);
+	if (rc == 0)
+		rc = function_id(a, f, &id);
+	if (rc == 0)
+		rc = trace_call_enter(a->w, id, args, nargs);
+	if (rc == 0) {
+		f->open = true;
+		a->calls++;
+	}
+	return rc;
+}
+
+int timeline_pop(struct assembler *a, struct thread *t, const struct buf *ret, bool exception)
+{
+	struct frame *f = t->frames[--t->n];
+	int rc = 0;
+
+	if (f->is_root) {
+		/* stays open to the end; what it left by is kept for then */
+		if (exception && ret) {
+			buf_clear(&a->root_exc);
+			buf_append(&a->root_exc, ret->data, ret->len);
+			rc = buf_check(&a->root_exc);
+		}
+	} else if (f->open) {
+		rc = trace_call_exit(a->w, ret ? ret->data : NULL, ret ? ret->len : 0,
+				     ret && exception ? ret->data : NULL,
+				     ret && exception ? ret->len : 0);
+	}
+	frame_free(&a->pool, f);
+	return rc;
+}
+
+int timeline_step(struct assembler *a, struct thread *t, uint32_t line)
+{
+	struct frame *f = t->frames[t->n - 1];
+	uint32_t path;
+	int rc = timeline_need_root(a);
+
+	if (rc == 0)
+		rc = open_frames(a, t, t->n);
+	if (rc == 0)
+		rc = code_path(&a->codes, f->code, line, &path);
+	if (rc == 0)
+		rc = trace_step(a->w, path, line, f->vars, f->nvars);
+	if (rc < 0)
+		return rc;
+	f->last_line = line;
+	t->last_line = line;
+	t->last_path = path;
+	t->last_step = ++a->steps;
+	if (a->run_thread != t->index) {
+		a->run_thread = t->index;
+		buf_u64(&a->runs, a->steps - 1);
+		buf_u64(&a->runs, t->index);
+	}
+	return 0;
+}
+
+int timeline_name_module(struct assembler *a, struct thread *t, struct frame *f, const char *name)
+{
+	(void)t;
+	if (!name && !a->main_named)
+		name = "__main__";
+	a->main_named = true;
+	free(f->module);
+	f->module = strdup(name ? name : f->code->file->module);
+	return f->module ? 0 : err_set(ERR_NOMEM, "a module's name");
+}

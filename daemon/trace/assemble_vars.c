@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * assemble_vars.c: the variables of a record into the frame they belong to.
+ *
+ * A record lists what changed. One variable that makes no sense is shown as an
+ * Error and counted; a record whose variables do not add up ends there, and
+ * what came before stays.
+ */
+#include <string.h>
+
+#include "trace/assemble_timeline.h"
+#include "trace/cbor.h"
+
+#define SLOT_KIND_CELL 0xc0 /* CO_FAST_CELL | CO_FAST_FREE */
+
+/* Names with two underscores on both sides are the module's furniture. */
+static bool is_dunder(const char *name, size_t n)
+{
+	return n > 4 && name[0] == '_' && name[1] == '_' && name[n - 1] == '_' && name[n - 2] == '_';
+}
+
+static unsigned cell_flag(const struct frame *f, const struct ev_frame *e, uint16_t slot)
+{
+	const struct code *c = f ? f->code : NULL;
+
+	return c && c->d && !(e->h.flags & EVF_NAMES) && slot < c->d->kinds_len &&
+			       c->parts.kinds[slot] & SLOT_KIND_CELL ?
+		       VALUE_CELL :
+		       0;
+}
+
+/* Encodes one value into out; *unset when there is none. */
+static int encode(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
+		  unsigned flags, struct buf *out, bool *unset)
+{
+	struct value_result r;
+	int rc;
+
+	*unset = false;
+	buf_clear(out);
+	if (v->flags & EVV_REDACTED)
+		return value_error(a->values, "<redacted>", out);
+	rc = value_encode(a->values, p, n, flags, out, &r);
+	if (rc > 0) {
+		a->gaps[EVG_BAD_RECORD]++;
+		buf_clear(out);
+		return value_error(a->values, "<unreadable>", out);
+	}
+	if (rc < 0)
+		return rc;
+	*unset = r.unset;
+	a->truncated += r.truncated || v->flags & EVV_CUT;
+	a->gaps[EVG_UNREADABLE] += r.unreadable;
+	return 0;
+}
+
+/* The name that opens a named variable, in a->name; *p and *n move behind it. 0; 1: none; -code. */
+static int take_name(struct assembler *a, const uint8_t **p, size_t *n)
+{
+	size_t used;
+	int rc;
+
+	buf_clear(&a->name);
+	rc = value_text(a->values, *p, *n, &a->name, &used);
+	if (rc)
+		return rc;
+	buf_u8(&a->name, 0);
+	*p += used;
+	*n -= used;
+	return buf_check(&a->name);
+}
+
+static int take_local(struct assembler *a, const struct ev_frame *e, const struct ev_var *v,
+		      const uint8_t *p, size_t n, struct vars_request *q)
+{
+	struct frame *f = q->frame;
+	uint32_t name = 0;
+	bool unset;
+	int rc;
+
+	if (v->flags & EVV_UNSET) {
+		frame_unset(&a->pool, f, v->slot);
+		return 0;
+	}
+	if (v->flags & EVV_NAMED) {
+		rc = take_name(a, &p, &n);
+		if (rc > 0)
+			a->gaps[EVG_BAD_RECORD]++;
+		if (rc)
+			return rc < 0 ? rc : 0;
+		if (f->code->is_module && strcmp((const char *)a->name.data, "__name__") == 0) {
+			size_t used;
+
+			buf_clear(&a->module);
+			rc = value_text(a->values, p, n, &a->module, &used);
+			buf_u8(&a->module, 0);
+			q->got_module = rc == 0;
+			return rc < 0 ? rc : buf_check(&a->module);
+		}
+		if (f->code->is_module && is_dunder((const char *)a->name.data, a->name.len - 1)) {
+			/* the entry may have had another name before */
+			frame_unset(&a->pool, f, v->slot);
+			return 0;
+		}
+		rc = trace_varname(a->w, (const char *)a->name.data, a->name.len - 1, &name);
+	} else {
+		rc = code_varname(&a->codes, f->code, v->slot, &name);
+	}
+	if (rc == 0)
+		rc = encode(a, v, p, n, cell_flag(f, e, v->slot), &a->value, &unset);
+	if (rc < 0)
+		return rc;
+	if (unset) {
+		frame_unset(&a->pool, f, v->slot);
+		return 0;
+	}
+	rc = frame_set(&a->pool, f, v->slot, name, a->value.data, a->value.len);
+	if (rc > 0)
+		a->truncated++;
+	return rc < 0 ? rc : 0;
+}
+
+static int take_plain(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
+		      struct buf *out, bool *got)
+{
+	bool unset;
+	int rc = encode(a, v, p, n, 0, out, &unset);
+
+	*got = rc == 0 && !unset;
+	return rc;
+}
+
+/*
+ * An exception: its class, then its value. An instance says all; a value that is
+ * not made one yet (PyErr_SetString leaves the text) is shown as the instance
+ * will be: a Struct of the class with its args.
+ */
+static int take_exception(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
+			  struct buf *out, bool *got)
+{
+	const struct value_type *type = NULL;
+	struct ev_node node;
+	struct value_result r;
+	uint32_t struct_id, tuple_id;
+	uint64_t id;
+	bool unset;
+	int rc;
+
+	buf_clear(&a->name);
+	rc = value_encode(a->values, p, n, 0, &a->name, &r);
+	if (rc)
+		return rc < 0 ? rc : take_plain(a, v, p, n, out, got);
+	memcpy(&node, p, sizeof(node));
+	if (node.kind == EVN_CLASS && r.used >= 24) {
+		memcpy(&id, p + 16, sizeof(id));
+		type = codes_type(&a->codes, id);
+	}
+	p += r.used;
+	n -= r.used;
+	if (n >= sizeof(node))
+		memcpy(&node, p, sizeof(node));
+	if (n < sizeof(node) || node.kind == EVN_OBJECT || !type)
+		return take_plain(a, v, p, n, out, got);
+	rc = trace_type(a->w, type->name, strlen(type->name), &struct_id);
+	if (rc == 0)
+		rc = trace_type(a->w, "Tuple", 5, &tuple_id);
+	buf_clear(&a->name);
+	if (rc == 0)
+		rc = encode(a, v, p, n, 0, &a->name, &unset);
+	if (rc < 0)
+		return rc;
+	unset = unset || node.kind == EVN_NONE;
+	buf_clear(out);
+	cbor_struct_begin(out, 1, true);
+	if (node.kind == EVN_TUPLE) { /* the args themselves */
+		buf_append(out, a->name.data, a->name.len);
+	} else {
+		cbor_tuple_begin(out, !unset);
+		if (!unset)
+			buf_append(out, a->name.data, a->name.len);
+		cbor_tuple_end(out, tuple_id);
+	}
+	cbor_struct_names(out, 1);
+	cbor_text(out, "args", 4);
+	cbor_struct_end(out, struct_id);
+	*got = true;
+	return buf_check(out);
+}
+
+static int take_special(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
+			struct buf *out, bool *got)
+{
+	if (!out || v->flags & EVV_UNSET)
+		return 0;
+	if (v->slot == EV_SLOT_EXC && v->flags & EVV_NAMED)
+		return take_exception(a, v, p, n, out, got);
+	return take_plain(a, v, p, n, out, got);
+}
+
+int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request *q)
+{
+	const uint8_t *p = (const uint8_t *)(e + 1);
+	size_t left = e->h.size - sizeof(*e);
+
+	if (e->h.flags & EVF_FULL && q->frame)
+		frame_forget(&a->pool, q->frame);
+	for (uint32_t i = 0; i < e->h.nvars; i++) {
+		struct ev_var v;
+		int rc = 0;
+
+		if (left < sizeof(v)) {
+			a->gaps[EVG_BAD_RECORD]++;
+			return 0;
+		}
+		memcpy(&v, p, sizeof(v));
+		p += sizeof(v);
+		left -= sizeof(v);
+		if (v.size > left || v.size % 8) {
+			a->gaps[EVG_BAD_RECORD]++;
+			return 0;
+		}
+		if (v.slot == EV_SLOT_RETURN)
+			rc = take_special(a, &v, p, v.size, q->ret, &q->got_ret);
+		else if (v.slot == EV_SLOT_EXC)
+			rc = take_special(a, &v, p, v.size, q->exc, &q->got_exc);
+		else if (q->frame)
+			rc = take_local(a, e, &v, p, v.size, q);
+		if (rc < 0)
+			return rc;
+		p += v.size;
+		left -= v.size;
+	}
+	return 0;
+}
