@@ -1,0 +1,77 @@
+# check, check-unit, bench, demo, install. Included at the end of the Makefile.
+PREFIX ?= /usr/local
+PYTHON ?= /usr/bin/python3
+unit_bin := $(patsubst tests/unit/test_%.c,$(O)/tests/unit/test_%,$(wildcard tests/unit/test_*.c))
+fuzz_bin := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_obj := $(LIB_SRC:%.c=$(O)/tests/fuzz/lib/%.o)
+python_includes = $(shell python3.11-config --includes 2>/dev/null)
+FUZZ_FLAGS := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+# What the tests run, beside the product itself.
+test_tools := $(O)/resolve_tool $(if $(shell command -v python3.11-config 2>/dev/null),$(O)/tests/unit/layout_offsets_311)
+# Asked of the compiler itself: the runtime may be missing though clang is there.
+have_fuzzer = $(shell mkdir -p $(O); echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return 0 * (d && n); }' | \
+	$(CLANG) -fsanitize=fuzzer,address,undefined -x c - -o $(O)/.fuzzer-probe 2>/dev/null && echo yes; rm -f $(O)/.fuzzer-probe)
+
+$(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libctrec.a
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags check) $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS) $(shell pkg-config --libs check)
+
+$(O)/tests/unit/layout_offsets_311: tests/unit/layout_offsets_311.c $(O)/libctrec.a
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O1 -std=gnu11 -w -Iinclude -Idaemon $(python_includes) $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS)
+
+$(O)/resolve_tool: tests/unit/resolve_tool.c $(O)/libctrec.a
+	$(call say,TEST,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS)
+
+$(O)/tests/fuzz/lib/%.o: %.c
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(filter-out -Werror $(SAN),$(ALL_CFLAGS)) -w $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(O)/tests/fuzz/lib/daemon/probe/capture.o: $(O)/bpf/recorder.skel.h
+
+$(O)/tests/fuzz/libctrec.a: $(fuzz_obj)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/tests/fuzz/libctrec.a
+	$(call say,FUZZ,$<)
+	$(Q)$(CLANG) $(filter-out -Werror $(SAN),$(ALL_CFLAGS)) -w $(FUZZ_FLAGS) -fsanitize=fuzzer $< $(O)/tests/fuzz/libctrec.a -o $@ $(ALL_LDLIBS)
+
+units: $(unit_bin) $(test_tools)
+
+fuzzers: $(fuzz_bin)
+
+check-unit: all units
+	$(Q)$(PYTHON) tests/run.py --build $(O) --only unit
+
+# In steps of their own make: what `deps` installs is looked for afresh.
+check: deps
+	$(Q)+$(MAKE) all units
+	$(Q)+$(if $(have_fuzzer),$(MAKE) fuzzers,echo "check: CAN'T RUN HERE: fuzzers: clang's fuzzer runtime (libclang-rt) is missing")
+	$(Q)$(PYTHON) tests/run.py --build $(O)
+
+bench: all
+	$(Q)$(PYTHON) tests/bench/bench.py --build $(O)
+
+demo: deps
+	$(Q)+$(MAKE) all
+	$(Q)dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	cat tests/programs/sample.py && \
+	echo && echo "\$$ ctrec run -o DIR -- /usr/bin/python3 tests/programs/sample.py" && \
+	$(O)/ctrec run -o "$$dir" -- /usr/bin/python3 tests/programs/sample.py && \
+	echo && echo "\$$ ctrec print DIR/sample.ct" && \
+	$(O)/ctrec print "$$dir/sample.ct"
+
+install: all
+	install -D -m 755 $(O)/ctrec $(DESTDIR)$(PREFIX)/bin/ctrec
+	install -D -m 755 $(O)/ctrecd $(DESTDIR)$(PREFIX)/sbin/ctrecd
+	for m in docs/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
+	for m in docs/*.8; do [ ! -e $$m ] || install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man8/$${m##*/}; done
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/ctrec/LICENSE
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/ctrec/README.md
+
+.PHONY: units fuzzers check check-unit bench demo install
