@@ -228,6 +228,8 @@ static long one_local(__u32 i, struct vars_ctx *c)
 	return 0;
 }
 
+#define DUNDER_NAME 0x5f5f656d616e5f5fULL
+
 /* 1: a name not shown. Module `__name__` is, at entry, so that the frame can be named. */
 static __always_inline int hidden_name(struct scratch *s, __u64 key, __u32 flags)
 {
@@ -235,7 +237,7 @@ static __always_inline int hidden_name(struct scratch *s, __u64 key, __u32 flags
 
 	if ((w & 0xffff) != 0x5f5f || len < 5)
 		return 0;
-	if (flags && len == 8 && w == 0x5f5f656d616e5f5fULL) /* __name__ */
+	if (flags && len == 8 && w == DUNDER_NAME)
 		return 0;
 	e = ld(s, key + L.str_ascii_data + len - 1) >> ((len - 1) & 7) * 8 & 0xff;
 	if (e != 0x5f)
@@ -266,6 +268,32 @@ static long one_name(__u32 i, struct vars_ctx *c)
 	return 0;
 }
 
+#define SLOT_MODULE_NAME 0x7fff /* an entry no dict walk reaches */
+
+/* A module's code run with locals of its own (exec): its __name__ is a global,
+ * which module dicts have among their first entries. */
+static __always_inline void exec_name(struct scratch *s, struct thread *t, __u64 frame, __u64 locals)
+{
+	__u64 globals = ld(s, frame + L.frame_globals), e, key, value;
+	__u32 n, koff, stride;
+
+	if (!globals || globals == locals)
+		return;
+	n = keys_open(s, ld(s, globals + L.dict_keys));
+	e = s->entries;
+	koff = s->koff;
+	stride = s->stride;
+	for (__u32 i = 0; i < 8 && i < n; i++, e += stride) {
+		key = ld(s, e + koff);
+		value = ld(s, e + koff + 8);
+		if (key && value && ld(s, key + L.str_length) == 8 &&
+		    ld(s, key + L.str_ascii_data) == DUNDER_NAME) {
+			variable(s, t, value, SLOT_MODULE_NAME, key);
+			return;
+		}
+	}
+}
+
 static __always_inline void act_cursor(struct act *a, struct vars_ctx *c)
 {
 	/* all read: start over; else go on there, and say that this event lacks some */
@@ -277,7 +305,7 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 {
 	struct vars_ctx c = { .s = s, .t = t };
 	struct act *a;
-	__u64 dict, keys;
+	__u64 dict = 0, keys;
 	int flags = 0;
 
 	if (!t->sp)
@@ -324,6 +352,8 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	c.from = a->cursor;
 	if (c.from >= c.n)
 		c.from = 0;
+	if (entry && a->flags & ACT_MODULE)
+		exec_name(s, t, frame, dict);
 	if (a->flags & ACT_NAMES)
 		bpf_loop(VARS_PER_EVENT, one_name, &c, 0);
 	else
