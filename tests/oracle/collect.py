@@ -17,19 +17,22 @@ Lines of OUT (t: index of the thread, by order of its first event):
 A resume of a generator has "a": null. "v" of a line holds what changed since
 this activation's last line. A desc is a list that opens with its kind, see describe().
 """
-import atexit
+import sys
+
+_preloaded = set(sys.modules)
+
+import atexit  # noqa: E402
 import builtins
 import ctypes
 import os
-import sys
 from _functools import partial
 from _json import encode_basestring_ascii as quoted
 from _thread import get_ident
 from opcode import opmap
 
-# Importing more (json, enum, functools, threading, types) would import for the
-# program what it has to import itself, and so hide frames that ctrec sees:
-# those "<string>" code objects that namedtuple and dataclass compile.
+# The program must import for itself what it needs: the frames of that (the
+# "<string>" code objects of namedtuple, import hooks of site-packages) are seen
+# by ctrec. So main() forgets what was imported here, and little is.
 
 DEPTH = 5        # levels described: one more than ctrec's own limit
 ITEMS = 66       # elements of one container: two more than the limit
@@ -493,6 +496,7 @@ def main():
         sys.argv, sys.path[0] = argv, os.path.dirname(os.path.realpath(argv[0]))
         mod.__file__ = argv[0]
     mod.__builtins__ = builtins
+    col.own = {k: sys.modules.pop(k) for k in list(sys.modules) if k not in _preloaded and argv[0] != "-m"}
     col.own_main = sys.modules["__main__"]      # its globals are ours: keep them alive
     sys.modules["__main__"] = mod
     sys.settrace(col.call)

@@ -16,6 +16,7 @@ import copy
 import json
 import os
 import re
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
@@ -96,12 +97,24 @@ class Trace:
         if t is None:
             raise SystemExit("unreadable: " + "; ".join(self.broken))
         self.paths, self.funcs, self.types, _, steps, vals, calls, self.io = t
+        with open(path, "rb") as f:
+            self.internal = ctcheck.container(f.read())
         self.steps = [Step(self.paths[p], line, {v["varname"]: v["value"] for v in vs}) for (p, line), vs in zip(steps, vals)]
         self.calls = []
         for c in calls:
             k = Call(c.get("function"), c["parent_call_key"], c["depth"], c["entry_step"], {a["varname"]: a["value"] for a in c["args"]})
             k.exit, k.result = c["exit_step"], c["return"]
             self.calls.append(k)
+        self.give_threads()
+
+    def give_threads(self):
+        """The thread of each step, from ctrec's own cx.thread: runs of (first step, thread)."""
+        raw = self.internal.get("cx.thread", b"")
+        runs = [struct.unpack_from("<QQ", raw, i) for i in range(0, len(raw) - 15, 16)]
+        number = {}
+        for (first, t), (end, _) in zip(runs, runs[1:] + [(len(self.steps), 0)]):
+            for s in self.steps[first:end]:
+                s.thread = number.setdefault(t, len(number))
 
 
 class Values:
@@ -138,7 +151,7 @@ class Values:
         """A container at the depth limit: '[… 3 items]', '<Point …>'."""
         r = v["r"]
         if d[0] in ("object", "exc"):
-            return r == "<%s …>" % d[1] and self.names_type(v, d[1])
+            return r == "<%s …>" % d[1] or bool(re.fullmatch("<%s at 0x[0-9a-f]+>" % re.escape(d[1]), r))
         if d[0] == "cell":
             return r == "<depth limit>"
         inner = d[2] if d[0] == "sub" else d
@@ -438,8 +451,15 @@ def compare(oracle, trace, limit=12, allowed=()):
     try:
         for b in trace.broken:
             differ("format: " + b)
-        compare_steps(osteps, trace, values, r, differ)
-        compare_calls(ocalls, osteps, trace, values, r, differ)
+        threads = sorted({s.thread for s in osteps} | {s.thread for s in trace.steps})
+        if len(threads) < 2:
+            compare_steps(osteps, trace.steps, values, r, differ)
+            compare_calls(ocalls, trace, values, r, differ)
+        else:
+            for t in threads:
+                compare_steps([s for s in osteps if s.thread == t], [s for s in trace.steps if s.thread == t], values, r,
+                              lambda text, t=t: differ("thread %d: %s" % (t, text)))
+                compare_exits(t, osteps, ocalls, trace, values, r, lambda text, t=t: differ("thread %d: %s" % (t, text)))
     except Difference:
         pass
     for a in left:
@@ -448,15 +468,14 @@ def compare(oracle, trace, limit=12, allowed=()):
     return r
 
 
-def compare_steps(osteps, trace, values, r, differ):
-    off = 0
+def compare_steps(osteps, tsteps, values, r, differ):
     for i, o in enumerate(osteps):
-        if i + off >= len(trace.steps):
-            differ("step %d: missing: %s:%d (the trace has %d steps, the oracle %d)" % (i, o.file, o.line, len(trace.steps), len(osteps)))
+        if i >= len(tsteps):
+            differ("step %d: missing: %s:%d (the trace has %d steps, the oracle %d)" % (i, o.file, o.line, len(tsteps), len(osteps)))
             return
-        t = trace.steps[i + off]
+        t = tsteps[i]
         if (o.file, o.line) != (t.file, t.line):
-            near = ["%s:%d" % (os.path.basename(s.file), s.line) for s in trace.steps[i + off:i + off + 5]]
+            near = ["%s:%d" % (os.path.basename(s.file), s.line) for s in tsteps[i:i + 5]]
             differ("step %d: expected %s:%d, got %s:%d; the trace goes on %s, the oracle %s" % (
                 i, o.file, o.line, t.file, t.line, near, ["%s:%d" % (os.path.basename(s.file), s.line) for s in osteps[i:i + 5]]))
             return
@@ -473,12 +492,49 @@ def compare_steps(osteps, trace, values, r, differ):
         for name in t.vars:
             if name not in o.vars and not name.startswith("."):
                 differ("step %d %s:%d: variable %s is not there, the trace has %s" % (i, o.file, o.line, name, json.dumps(t.vars[name])[:120]))
-    if len(trace.steps) != len(osteps):
-        s = trace.steps[len(osteps)]
-        differ("step %d: %d steps too many, first %s:%d" % (len(osteps), len(trace.steps) - len(osteps), s.file, s.line))
+    if len(tsteps) != len(osteps):
+        s = tsteps[len(osteps)]
+        differ("step %d: %d steps too many, first %s:%d" % (len(osteps), len(tsteps) - len(osteps), s.file, s.line))
 
 
-def compare_calls(ocalls, osteps, trace, values, r, differ):
+def exits(calls):
+    """Keys in the order of leaving: each call after those below it."""
+    below = {}
+    for i, c in enumerate(calls):
+        below.setdefault(c.parent, []).append(i)
+    out, stack = [], [(-1, iter(below.get(-1, ())))]
+    while stack:
+        key, rest = stack[-1]
+        nxt = next(rest, None)
+        if nxt is None:
+            stack.pop()
+            if key >= 0:
+                out.append(key)
+        else:
+            stack.append((nxt, iter(below.get(nxt, ()))))
+    return out
+
+
+def compare_exits(thread, osteps, ocalls, trace, values, r, differ):
+    """With threads a call is cut in pieces wherever another thread runs; only the last piece has a
+    return. So the returns of a thread are compared, in order, with the functions they are of."""
+    want = [ocalls[i] for i in exits(ocalls) if ocalls[i].thread == thread and ocalls[i].result != ["open"]]
+    got = [trace.calls[i] for i in exits(trace.calls) if trace.calls[i].result is not None and
+           trace.steps[min(trace.calls[i].exit, len(trace.steps) - 1)].thread == thread]
+    for i, (o, t) in enumerate(zip(want, got)):
+        if o.name != t.name:
+            differ("return %d: expected of %s, got of %s" % (i, o.name, t.name))
+            return
+        r.calls += 1
+        values.objects = BUDGET + 1 if len(json.dumps(o.result)) > 1500 else 0
+        bad = values.match(o.result, t.result)
+        if bad and not (o.name == "<__main__>" and o.parent == -1):
+            differ("return %d of %s: %s" % (i, o.name, bad))
+    if len(want) != len(got):
+        differ("%d returns, expected %d" % (len(got), len(want)))
+
+
+def compare_calls(ocalls, trace, values, r, differ):
     for i, o in enumerate(ocalls):
         if i >= len(trace.calls):
             differ("call %d: missing: %s (the trace has %d calls, the oracle %d)" % (i, o.name, len(trace.calls), len(ocalls)))
@@ -718,7 +774,7 @@ def mutations():
 
 def self_test(path):
     """Returns the list of what went wrong: nothing, if the comparison can fail as it must."""
-    oracle = oracle_model(path)
+    oracle = oracle_model(path, thread=0)    # with threads the parents and spans are not compared
     bad = []
     r = compare(oracle, Fake(oracle))
     if r.differences:
