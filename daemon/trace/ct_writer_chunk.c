@@ -5,8 +5,11 @@
  *
  * Records of values repeat each other nearly whole (a step shows all variables
  * of its frame), so a chunk's first record is most of its size, and larger
- * chunks are smaller files: 1024 records took a third off the 256 of official
- * recorders. Records may be large, too. Once a chunk's raw bytes pass CT_RAW_MAX
+ * chunks are smaller files. With 18 variables a step 1024 records took 14 % off
+ * the 256 of official recorders, 4096 only another 4 %, at more to unpack for one
+ * step.
+ *
+ * Records may be large, too. Once a chunk's raw bytes pass CT_RAW_MAX
  * they go to a compressor of the stream's own, whose output is held back; the
  * frame then began without a content size, which is put into its header at the
  * end. So memory is bounded by what a chunk compresses to.
