@@ -358,6 +358,7 @@ class Collector:
         self.threads = {}
         self.layout = GenLayout()
         self.armed = False
+        self.pending = {}
         if not self.layout.ok:
             raise SystemExit("collect.py: knows generators of CPython 3.11 only")
 
@@ -411,18 +412,22 @@ class Collector:
                 if k in lo and not k.startswith("."):
                     args[k] = var(lo[k])[0]
             rec["a"] = args
+        self.settle(t)
         if gen:
-            # A throw is known by an exception at the same instruction, before anything else.
+            # A throw is known by an exception at the same instruction, before anything else
+            # in this thread.
             act.pending, act.lasti = rec, frame.f_lasti
+            self.pending[t] = act
         else:
             self.put(rec)
-        act_local = partial(self.local, act, t)
-        return act_local
+        return partial(self.local, act, t)
 
-    def settle(self, act):
-        if act.pending is not None:
-            rec, act.pending = act.pending, None
-            self.put(rec)
+    def settle(self, t):
+        """Writes the call that is held back, if any: something else happens in this thread."""
+        act = self.pending.pop(t, None)
+        if act is not None:
+            self.put(act.pending)
+            act.pending = None
 
     def arm(self):
         """New threads are traced as soon as the program has imported threading by itself."""
@@ -435,7 +440,7 @@ class Collector:
         if not self.armed:
             self.arm()
         if event == "line":
-            self.settle(act)
+            self.settle(t)
             act.exc_lasti = None
             vs, changed, gone, total = self.locals(frame), {}, [], 0
             last = act.last
@@ -456,10 +461,10 @@ class Collector:
             if act.pending is not None and frame.f_lasti == act.lasti:
                 act.pending["x"] = var(arg[1])[0]
                 act.pending["a"] = None
-            self.settle(act)
+            self.settle(t)
             act.exc, act.exc_lasti = arg[1], frame.f_lasti
         elif event == "return":
-            self.settle(act)
+            self.settle(t)
             op = frame.f_code.co_code[frame.f_lasti]
             if op == YIELD_VALUE:
                 plain = self.layout.state(frame) == SUSPENDED

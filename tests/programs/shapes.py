@@ -210,7 +210,7 @@ def main():
     builtin_calls()
     strings()
     async_free(z="s")
-    ns = {}
+    ns = {"__name__": "made_ns"}
     exec("a = 1\nb = a + 1\ndef made(x):\n    y = x * 2\n    return y\n", ns)
     ns["made"](4)
     v = eval("1 + 2")
