@@ -232,6 +232,7 @@ def describe(v, depth, seen, count):
             attrs.append((name, m.__get__(v)))
         except AttributeError:
             attrs.append((name, UNSET))
+    count.n += len(attrs)       # the names are objects of the event's budget, too
     qual = _qualname(t)
     inner = None
     if base is int:
