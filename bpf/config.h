@@ -24,7 +24,8 @@ struct rec_config {
 	struct rec_static statics[REC_STATICS];
 	ev_u64 ring_high;   /* bytes in the ring from which on the target waits */
 	ev_u64 ring_wake;   /* bytes from which on the drain is woken */
-	ev_u64 wait_ns;	    /* longest spin, for a plan or for the ring */
+	ev_u64 wait_ns;	    /* longest spin for room in the ring, before a stop */
+	ev_u64 plan_ns;	    /* longest spin for a plan: far above what the daemon needs */
 	ev_u32 gate;	    /* 1: events are recorded */
 	ev_u32 all;	    /* 1: the gate is open from the start */
 	ev_u32 epoch;	    /* raised: every frame's next event is full */

@@ -81,6 +81,21 @@ static long pop_one(__u32 i, struct pop_ctx *c)
 	return 0;
 }
 
+static __always_inline void act_plan(struct act *a, struct ctrec_codeplan *plan)
+{
+	a->code = plan->id;
+	a->nslots = plan->nlocalsplus;
+	a->cellmask = plan->cellmask;
+	if (plan->flags & PLANC_SKIP)
+		a->flags |= ACT_SKIP;
+	if (plan->flags & PLANC_NAMES)
+		a->flags |= ACT_NAMES;
+	if (plan->flags & PLANC_MODULE)
+		a->flags |= ACT_MODULE;
+	if (plan->flags & PLANC_GENERATOR)
+		a->flags |= ACT_GENERATOR;
+}
+
 /* Enters a frame: plan, serial, stack. */
 __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32 flags)
 {
@@ -111,17 +126,7 @@ __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32
 		a->flags |= ACT_NOPLAN;
 		gap(EVG_PLAN_LATE);
 	} else {
-		a->code = plan->id;
-		a->nslots = plan->nlocalsplus;
-		a->cellmask = plan->cellmask;
-		if (plan->flags & PLANC_SKIP)
-			a->flags |= ACT_SKIP;
-		if (plan->flags & PLANC_NAMES)
-			a->flags |= ACT_NAMES;
-		if (plan->flags & PLANC_MODULE)
-			a->flags |= ACT_MODULE;
-		if (plan->flags & PLANC_GENERATOR)
-			a->flags |= ACT_GENERATOR;
+		act_plan(a, plan);
 	}
 	if (!(a->flags & ACT_SKIP))
 		t->depth++;
@@ -300,6 +305,24 @@ static __always_inline void act_cursor(struct act *a, struct vars_ctx *c)
 	a->cursor = c->last >= c->n ? 0 : c->last;
 }
 
+/* A plan that came after the entry; 1: none yet, or one that shows nothing. */
+static __always_inline int act_late_plan(struct scratch *s, struct thread *t, struct act *a,
+					 __u64 frame)
+{
+	__u64 code = ld(s, frame + L.frame_code);
+	struct ctrec_codeplan *plan = bpf_map_lookup_elem(&codes, &code);
+
+	if (!plan || plan->state == PLAN_PENDING || plan->id != a->code)
+		return 1;
+	act_plan(a, plan);
+	a->flags &= ~ACT_NOPLAN;
+	if (!(a->flags & ACT_SKIP))
+		return 0;
+	if (t->depth)
+		t->depth--;
+	return 1;
+}
+
 /* All variables of a frame that changed. Returns EVF_* for the record. */
 static __always_inline int variables(struct scratch *s, struct thread *t, __u64 frame, __u32 entry)
 {
@@ -313,7 +336,7 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	a = act_at(t, t->sp - 1);
 	if (!a)
 		return 0;
-	if (a->flags & ACT_NOPLAN)
+	if (a->flags & ACT_NOPLAN && act_late_plan(s, t, a, frame))
 		return EVF_NOVALUES;
 	if (a->epoch != cfg.epoch || !(a->flags & ACT_SENT)) {
 		a->epoch = cfg.epoch;

@@ -35,7 +35,7 @@ static long wait_plan(__u32 i, struct wait_ctx *w)
 			return 1;
 		}
 	}
-	return (i & 63) == 63 && bpf_ktime_get_ns() - w->start > cfg.wait_ns;
+	return (i & 63) == 63 && bpf_ktime_get_ns() - w->start > cfg.plan_ns;
 }
 
 static __always_inline int await_plan(__u64 key, __u32 type)

@@ -358,8 +358,7 @@ __noinline int put_object(struct scratch *s, __u64 p, __u64 type, __u32 depth)
 	if (sc.n > CTREC_MAX_SLOTS)
 		sc.n = CTREC_MAX_SLOTS;
 	if (depth >= cfg.limits.depth) {
-		/* the slots are promised by the type: give them as not visited */
-		put(s, NODE(EVN_OPAQUE, EVNF_DEPTH, 0, 0));
+		put(s, NODE(EVN_OBJECT, EVNF_DEPTH, 0, 0));
 		put(s, p);
 		put(s, id);
 		return 0;

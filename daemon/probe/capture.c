@@ -88,6 +88,7 @@ static struct recorder_bpf *open_bpf(const struct capture_options *o, uint64_t r
 	cfg->ring_high = ring_bytes / 4 * 3;
 	cfg->ring_wake = ring_bytes / 8;
 	cfg->wait_ns = 10 * 1000 * 1000;
+	cfg->plan_ns = 500 * 1000 * 1000;
 	cfg->static_mul = 1;
 	return b;
 }

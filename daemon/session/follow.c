@@ -8,7 +8,9 @@
  * bounded.
  */
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "ctrec/protocol.h"
 #include "session/internal.h"
@@ -182,6 +184,8 @@ void *session_control(void *session)
 {
 	struct session *s = session;
 
+	/* A program waits for what this thread answers. Not permitted is no harm. */
+	setpriority(PRIO_PROCESS, gettid(), -15);
 	if (session_start(s) < 0) {
 		session_set_error(s, true);
 		s->end_reason = CTREC_REASON_ERROR;

@@ -151,7 +151,8 @@ enum ev_kind {
 	EVN_FROZENSET = 19,
 	EVN_DICT = 20,
 	/* payload: address, type id (always, whatever the flags). Children: one for each
-	 * slot the type's definition lists (nslots there), then n pairs key, value of its dict. */
+	 * slot the type's definition lists (nslots there), then n pairs key, value of its dict;
+	 * none at all with EVNF_DEPTH. */
 	EVN_OBJECT = 21,
 	EVN_RANGE = 22, /* payload: address; 3 children: start, stop, step */
 	EVN_SLICE = 23, /* payload: address; 3 children */

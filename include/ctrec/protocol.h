@@ -63,7 +63,7 @@
 #define CTREC_DEFAULT_DEPTH 4u
 #define CTREC_DEFAULT_ITEMS 64u
 #define CTREC_DEFAULT_STRING 256u
-#define CTREC_DEFAULT_NODES 128u
+#define CTREC_DEFAULT_NODES 256u
 
 /* Ceilings of the above. */
 #define CTREC_MAX_DEPTH 16u
