@@ -39,15 +39,15 @@ def lay_out(folder):
     return paths
 
 
-def shortened(path):
+def shortened(path, count=60):
     """richards has no size argument: a copy with a shorter idle task, for checks that record every value."""
-    short = path[:-3] + "_short.py"
+    short = "%s_%d.py" % (path[:-3], count)
     with open(path) as f:
         text = f.read()
     if text.count("self.count = 10000") != 1:
         raise Unavailable("richards changed: its idle task is made otherwise")
     with open(short, "w") as f:
-        f.write(text.replace("self.count = 10000", "self.count = 60"))
+        f.write(text.replace("self.count = 10000", "self.count = %d" % count))
     return short
 
 
