@@ -9,7 +9,8 @@
  * its first RESUME) as no line, or a backward jump unless it goes to SEND.
  * Hence two differences that can be mended:
  *  - a `yield from` or `await` jumps back to SEND for each value it passes on:
- *    the probe fires, sys.settrace is silent;
+ *    the probe fires, sys.settrace is silent. SEND is of the same line as the
+ *    instructions around it, so that the probe fires there for nothing else;
  *  - where the first instruction after RESUME is on RESUME's own line (class
  *    bodies, lambdas, one-line functions) sys.settrace reports it, the probe is silent.
  * A jump into the middle of a table entry is the third; it can't be mended here.

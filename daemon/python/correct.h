@@ -22,8 +22,9 @@ struct defcode_parts {
 /* 0, or 1: the record makes no sense. */
 int defcode_parts(const struct ev_defcode *d, struct defcode_parts *parts);
 
-/* True when the instruction at byte offset lasti is one the probe fires at a
- * second time for a line that sys.settrace reports once. */
+/* True when the probe fires at the instruction at byte offset lasti and
+ * sys.settrace does not: in a loop that passes on what an awaitable or a
+ * generator yields. */
 bool line_is_repeat(const struct ev_defcode *d, const struct defcode_parts *parts, uint32_t lasti);
 /* The line sys.settrace reports at a frame's start and the probe does not; 0: none. */
 uint32_t line_at_entry(const struct ev_defcode *d, const struct defcode_parts *parts);

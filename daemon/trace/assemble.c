@@ -232,8 +232,7 @@ static int on_line(struct assembler *a, struct thread *t, const struct ev_frame 
 	line = code_line_at(f->code, e->lasti);
 	if (rc < 0 || !line)
 		return rc;
-	if (f->code->d && line == f->last_line &&
-	    line_is_repeat(f->code->d, &f->code->parts, e->lasti))
+	if (f->code->d && line_is_repeat(f->code->d, &f->code->parts, e->lasti))
 		return 0;
 	return timeline_step(a, t, line);
 }
@@ -264,15 +263,19 @@ static int on_frame(struct assembler *a, const struct ev_frame *e)
 
 	if (e->h.size < sizeof(*e))
 		return 1;
+	/* its plan came after its first events: those are not wanted either */
+	if (codes_get(&a->codes, e->code)->skip)
+		return 0;
 	t = timeline_thread(a, e->thread, &rc);
 	if (!t)
 		return rc;
 	a->no_values += !!(e->h.flags & EVF_NOVALUES);
 	a->cut_events += !!(e->h.flags & EVF_CUT);
 	if (e->time) {
-		if (!a->first_time)
+		if (!a->first_time || e->time < a->first_time)
 			a->first_time = e->time;
-		a->last_time = e->time;
+		if (e->time > a->last_time)
+			a->last_time = e->time;
 		buf_u64(&a->times, a->steps);
 		buf_u64(&a->times, e->time);
 		if (a->times.len > TIMES_AT_ONCE || a->runs.len > TIMES_AT_ONCE)
@@ -329,6 +332,8 @@ static int on_gap(struct assembler *a, const struct ev_gap *e)
 	if (e->h.size < sizeof(*e) || !e->reason || e->reason >= EVG_MAX)
 		return 1;
 	a->gaps[e->reason] += e->count;
+	a->lossy |= e->reason == EVG_RING_FULL || e->reason == EVG_BAD_RECORD ||
+		    e->reason == EVG_JOURNAL || e->reason == EVG_DISK;
 	return 0;
 }
 
@@ -351,8 +356,10 @@ int assembler_feed(struct assembler *a, const struct ev_header *h)
 	case EV_GAP:
 		rc = on_gap(a, (const void *)h);
 		break;
-	case EV_PROCESS:
 	case EV_CHECKPOINT:
+		rc = checkpoint_take(a, (const void *)h);
+		break;
+	case EV_PROCESS:
 		rc = 0;
 		break;
 	default:

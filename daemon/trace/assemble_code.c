@@ -190,6 +190,7 @@ static int code_tables(struct code *code)
 		code->names[i] = name < end ? name : "?";
 		name += name < end ? strlen(name) + 1 : 0;
 	}
+	code->skip = d->plan & EVC_SKIP;
 	code->is_module = d->name_len == 8 && memcmp(code->parts.name, "<module>", 8) == 0;
 	return 0;
 }

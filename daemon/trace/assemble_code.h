@@ -29,6 +29,7 @@ struct code {
 	uint32_t nslots;
 	uint32_t nlines; /* instructions in `lines` */
 	bool is_module;
+	bool skip; /* not to be recorded */
 	struct file *file;
 	struct ev_defcode *d; /* NULL: this code object was never defined */
 	struct defcode_parts parts;

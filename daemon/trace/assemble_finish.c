@@ -12,12 +12,14 @@
  *	cx.tname   JSON array of the threads {"index","tid","name"}
  */
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "journal/journal.h"
 #include "trace/assemble_timeline.h"
+#include "trace/value_text.h"
 #include "util/err.h"
 
 static const char *const gap_names[EVG_MAX] = EV_GAP_NAMES;
@@ -52,7 +54,7 @@ static double number(const cJSON *o, const char *name, double otherwise)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
 
-	return cJSON_IsNumber(v) ? v->valuedouble : otherwise;
+	return cJSON_IsNumber(v) && fabs(v->valuedouble) < 1e9 ? v->valuedouble : otherwise;
 }
 
 /* The root's return value is the exit status; a failure is the trace's last event. */
@@ -110,7 +112,7 @@ static int put_json(struct assembler *a, const char *name, cJSON *json)
 	return rc;
 }
 
-static cJSON *threads_json(const struct assembler *a)
+static cJSON *threads_json(struct assembler *a)
 {
 	cJSON *list = cJSON_CreateArray();
 
@@ -123,7 +125,11 @@ static cJSON *threads_json(const struct assembler *a)
 		o = cJSON_CreateObject();
 		cJSON_AddNumberToObject(o, "index", t->index);
 		cJSON_AddNumberToObject(o, "tid", t->tid);
-		cJSON_AddStringToObject(o, "name", t->comm);
+		/* JSON is UTF-8, a thread's name is whatever the program set */
+		buf_clear(&a->name);
+		text_utf8(&a->name, t->comm, strlen(t->comm));
+		buf_u8(&a->name, 0);
+		cJSON_AddStringToObject(o, "name", a->name.oom ? "" : (const char *)a->name.data);
 		cJSON_AddItemToArray(list, o);
 	}
 	return list;

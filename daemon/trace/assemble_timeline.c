@@ -153,7 +153,8 @@ int timeline_enter(struct assembler *a, struct thread *t, const struct trace_var
 	uint32_t id;
 	int rc = 0;
 
-	if (!a->root_open && f->code->is_module && t->n == 1) {
+	if (!a->root_open && f->code->is_module && t->n == 1 &&
+	    strcmp(f->module, "__main__") == 0) {
 		rc = function_id(a, f, &id);
 		if (rc < 0)
 			return rc;
@@ -224,11 +225,27 @@ int timeline_step(struct assembler *a, struct thread *t, uint32_t line)
 
 int timeline_name_module(struct assembler *a, struct thread *t, struct frame *f, const char *name)
 {
-	(void)t;
-	if (!name && !a->main_named)
+	struct frame *below = t->n > 1 ? t->frames[t->n - 2] : NULL;
+	struct file *file = f->code->file;
+	const char *base = strrchr(file->path, '/');
+
+	/* code given to exec() runs in the module that gave it; a package's
+	 * __init__ may be the first to run and is not the program */
+	if (!name && file->path[0] == '<' && below)
+		name = below->module ? below->module : below->code->file->module;
+	if (!name && !a->main_named && !(base && strcmp(base, "/__init__.py") == 0))
 		name = "__main__";
-	a->main_named = true;
+	if (!name)
+		name = file->module;
+	if (strcmp(name, "__main__") == 0) {
+		a->main_named = true;
+		/* its functions' exec() needs to know */
+		if (file->path[0] != '<' && strcmp(file->module, name) != 0) {
+			free(file->module);
+			file->module = strdup(name);
+		}
+	}
 	free(f->module);
-	f->module = strdup(name ? name : f->code->file->module);
+	f->module = file->module ? strdup(name) : NULL;
 	return f->module ? 0 : err_set(ERR_NOMEM, "a module's name");
 }

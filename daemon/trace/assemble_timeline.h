@@ -29,6 +29,7 @@ struct thread {
 	uint32_t n, cap;
 	uint64_t last_step; /* + 1; 0: none */
 	uint32_t last_line, last_path;
+	bool restored; /* while a checkpoint is taken in: it has frames of this thread */
 };
 
 struct assembler {
@@ -49,6 +50,7 @@ struct assembler {
 	uint64_t gaps[EVG_MAX], truncated, cut_events, no_values, late_frames;
 	char *meta_json, *end_json; /* bodies of EV_META and EV_END */
 	bool torn;
+	bool lossy; /* records were lost since the last checkpoint: stacks may be wrong */
 };
 
 /* The thread of an index; NULL with 1 in *rc: too many; -code. */
@@ -69,6 +71,9 @@ int timeline_need_root(struct assembler *a);
 int timeline_suspend(struct assembler *a);
 /* Names a module's frame; name: its __name__ if known. */
 int timeline_name_module(struct assembler *a, struct thread *t, struct frame *f, const char *name);
+
+/* assemble_checkpoint.c. 0; 1: the record makes no sense; -code */
+int checkpoint_take(struct assembler *a, const struct ev_checkpoint *e);
 
 /* assemble_finish.c */
 int finish_flush(struct assembler *a, bool all); /* cx.time and cx.thread */
