@@ -273,17 +273,22 @@ static long one_name(__u32 i, struct vars_ctx *c)
 	return 0;
 }
 
+#define TPFLAGS_DICT_SUBCLASS (1ULL << 29)
+
 #define SLOT_MODULE_NAME 0x7fff /* an entry no dict walk reaches */
 
 /* A module's code run with locals of its own (exec): its __name__ is a global,
  * which module dicts have among their first entries. */
-static __always_inline void exec_name(struct scratch *s, struct thread *t, __u64 frame, __u64 locals)
+__noinline int exec_name(struct scratch *s, struct thread *t, __u64 frame, __u64 locals)
 {
-	__u64 globals = ld(s, frame + L.frame_globals), e, key, value;
+	__u64 globals, e, key, value;
 	__u32 n, koff, stride;
 
+	if (!s || !t)
+		return 0;
+	globals = ld(s, frame + L.frame_globals);
 	if (!globals || globals == locals)
-		return;
+		return 0;
 	n = keys_open(s, ld(s, globals + L.dict_keys));
 	e = s->entries;
 	koff = s->koff;
@@ -294,9 +299,10 @@ static __always_inline void exec_name(struct scratch *s, struct thread *t, __u64
 		if (key && value && ld(s, key + L.str_length) == 8 &&
 		    ld(s, key + L.str_ascii_data) == DUNDER_NAME) {
 			variable(s, t, value, SLOT_MODULE_NAME, key);
-			return;
+			break;
 		}
 	}
+	return 0;
 }
 
 static __always_inline void act_cursor(struct act *a, struct vars_ctx *c)
@@ -306,12 +312,19 @@ static __always_inline void act_cursor(struct act *a, struct vars_ctx *c)
 }
 
 /* A plan that came after the entry; 1: none yet, or one that shows nothing. */
-static __always_inline int act_late_plan(struct scratch *s, struct thread *t, struct act *a,
-					 __u64 frame)
+__noinline int act_late_plan(struct scratch *s, struct thread *t, __u64 frame)
 {
-	__u64 code = ld(s, frame + L.frame_code);
-	struct ctrec_codeplan *plan = bpf_map_lookup_elem(&codes, &code);
+	struct ctrec_codeplan *plan;
+	struct act *a;
+	__u64 code;
 
+	if (!s || !t || !t->sp)
+		return 1;
+	a = act_at(t, t->sp - 1);
+	if (!a)
+		return 1;
+	code = ld(s, frame + L.frame_code);
+	plan = bpf_map_lookup_elem(&codes, &code);
 	if (!plan || plan->state == PLAN_PENDING || plan->id != a->code)
 		return 1;
 	act_plan(a, plan);
@@ -336,7 +349,7 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	a = act_at(t, t->sp - 1);
 	if (!a)
 		return 0;
-	if (a->flags & ACT_NOPLAN && act_late_plan(s, t, a, frame))
+	if (a->flags & ACT_NOPLAN && act_late_plan(s, t, frame))
 		return EVF_NOVALUES;
 	if (a->epoch != cfg.epoch || !(a->flags & ACT_SENT)) {
 		a->epoch = cfg.epoch;
@@ -349,7 +362,8 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	if (a->flags & ACT_NAMES) {
 		flags |= EVF_NAMES;
 		dict = ld(s, frame + L.frame_locals);
-		if (!dict || static_kind(ld(s, dict + 8)) != CS_dict + 1)
+		/* a dict or, as for the body of an Enum, an instance of a subclass */
+		if (!dict || !(ld(s, ld(s, dict + 8) + L.type_flags) & TPFLAGS_DICT_SUBCLASS))
 			return flags;
 		keys = ld(s, dict + L.dict_keys);
 		if (keys != a->keys) {

@@ -134,11 +134,16 @@ static __always_inline struct scratch *scratch_get(struct task_struct *task)
 }
 
 /* The exception being propagated: its class, then its value, as one variable. */
-static __always_inline void put_exception(struct scratch *s, __u64 ts)
+__noinline int put_exception(struct scratch *s, __u64 ts)
 {
-	__u32 start = s->out & (REC_BYTES - 8);
-	__u64 type = ld(s, ts + L.tstate_curexc_type), value = ld(s, ts + L.tstate_curexc_value);
+	__u64 type, value;
+	__u32 start;
 
+	if (!s)
+		return 0;
+	start = s->out & (REC_BYTES - 8);
+	type = ld(s, ts + L.tstate_curexc_type);
+	value = ld(s, ts + L.tstate_curexc_value);
 	s->out = start + 8;
 	s->varnodes = s->nodes;
 	tree(s, type, 0);
@@ -146,6 +151,26 @@ static __always_inline void put_exception(struct scratch *s, __u64 ts)
 	*(__u64 *)(s->rec + start) = EV_SLOT_EXC | (__u64)EVV_NAMED << 16 |
 				     (__u64)(s->out - start - 8) << 32;
 	s->nvars++;
+	return 0;
+}
+
+/* How a generator's frame is entered: EVF_RESUME, EVF_THROW. */
+__noinline int resumed(struct scratch *s, __u64 frame)
+{
+	struct ctrec_codeplan *plan;
+	__u64 code, prev, ts;
+
+	if (!s)
+		return 0;
+	code = ld(s, frame + L.frame_code);
+	prev = ld(s, frame + L.frame_prev_instr);
+	ts = current_tstate(s);
+	plan = bpf_map_lookup_elem(&codes, &code);
+	if (ts && ld(s, ts + L.tstate_curexc_type))
+		return EVF_THROW | EVF_RESUME;
+	if (plan && prev - code - L.code_code != plan->firsttraceable * 2)
+		return EVF_RESUME;
+	return 0;
 }
 
 SEC("uprobe.s")
@@ -182,9 +207,8 @@ SEC("uprobe.s")
 int on_entry(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ctrec_codeplan *plan;
-	__u64 f, code, prev, ts;
-	__u32 flags = 0;
+	__u32 flags;
+	__u64 f;
 	struct scratch *s;
 	struct thread *t;
 	struct act *a;
@@ -207,17 +231,9 @@ int on_entry(struct pt_regs *ctx)
 		return 0;
 	event_begin(s);
 	flags = variables(s, t, f, 1);
-	if (a->flags & ACT_GENERATOR) {
-		code = ld(s, f + L.frame_code);
-		prev = ld(s, f + L.frame_prev_instr);
-		ts = current_tstate(s);
-		plan = bpf_map_lookup_elem(&codes, &code);
-		if (ts && ld(s, ts + L.tstate_curexc_type))
-			flags |= EVF_THROW | EVF_RESUME;
-		else if (plan && prev - code - L.code_code != plan->firsttraceable * 2)
-			flags |= EVF_RESUME;
-	}
-	if (flags & EVF_THROW && !(a->flags & ACT_NOPLAN))
+	if (a->flags & ACT_GENERATOR)
+		flags |= resumed(s, f);
+	if (flags & EVF_THROW)
 		put_exception(s, current_tstate(s));
 	frame_event(s, t, a, f, EV_ENTRY, flags);
 	return 0;

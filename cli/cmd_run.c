@@ -371,8 +371,6 @@ static int record(struct run *r)
 	wait_for_both(r, signals);
 	io_close(&signals);
 	client_close(&r->client);
-	client_wait(&r->client);
-	r->connected = false;
 	if (r->recorded || r->error.code == ERR_DAEMON) {
 		rc = finish_trace(r);
 		if (rc < 0)
@@ -411,7 +409,7 @@ int cmd_run(int argc, char **argv)
 	}
 	if (r.connected) {
 		client_close(&r.client);
-		client_wait(&r.client);
+		client_wait(&r.client); /* it takes the last probes off meanwhile */
 	}
 	launch_deinit(&r.launch);
 	output_deinit(&r.out);

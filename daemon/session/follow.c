@@ -167,7 +167,9 @@ static int session_start(struct session *s)
 static void session_finish(struct session *s)
 {
 	session_set_state(s, SESSION_ENDING);
-	capture_detach(s->capture);
+	/* of a program that is gone nothing more can come; taking probes off takes a while */
+	if (!s->exited)
+		capture_detach(s->capture);
 	session_release_all(s);
 	while (!s->drain_failed && capture_control(s->capture, on_control, s, 0) > 0)
 		;
@@ -178,6 +180,27 @@ static void session_finish(struct session *s)
 	if (s->target && session_write_end(s) < 0)
 		session_set_error(s, true);
 	session_release_all(s);
+}
+
+static void *reap(void *capture)
+{
+	capture_free(capture);
+	return NULL;
+}
+
+/* Each probe's removal waits for the kernel's readers, 0.3 s in all: nobody
+ * else needs to wait for that. */
+static void free_capture(struct session *s)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (s->capture && pthread_create(&thread, &attr, reap, s->capture))
+		capture_free(s->capture);
+	s->capture = NULL;
+	pthread_attr_destroy(&attr);
 }
 
 void *session_control(void *session)
@@ -196,7 +219,7 @@ void *session_control(void *session)
 				session_set_error(s, true);
 		session_finish(s);
 	}
-	s->capture = capture_free(s->capture);
+	free_capture(s);
 	if (s->journal) {
 		pthread_mutex_lock(&s->lock);
 		s->status.bytes = journal_bytes(s->journal);
