@@ -4,7 +4,8 @@
  *
  * A record lists what changed. One variable that makes no sense is shown as an
  * Error and counted; a record whose variables do not add up ends there, and
- * what came before stays.
+ * what came before stays. What is returned or thrown is encoded last, whatever
+ * the order in the record: its buffer may be the one variables pass through.
  */
 #include <string.h>
 
@@ -95,6 +96,7 @@ static int take_local(struct assembler *a, const struct ev_frame *e, const struc
 			rc = value_text(a->values, p, n, &a->module, &used);
 			buf_u8(&a->module, 0);
 			q->got_module = rc == 0;
+			frame_unset(&a->pool, f, v->slot);
 			return rc < 0 ? rc : buf_check(&a->module);
 		}
 		if (f->code->is_module && is_dunder((const char *)a->name.data, a->name.len - 1)) {
@@ -130,6 +132,71 @@ static int take_plain(struct assembler *a, const struct ev_var *v, const uint8_t
 	return rc;
 }
 
+/* The class of an exception, where its tree (used bytes at p) is a known one. */
+static const struct value_type *class_of(const struct assembler *a, const uint8_t *p, size_t used,
+					 uint64_t *id)
+{
+	struct ev_node node;
+
+	*id = 0;
+	memcpy(&node, p, sizeof(node));
+	if (node.kind != EVN_CLASS || used < 24)
+		return NULL;
+	memcpy(id, p + 16, sizeof(*id));
+	return codes_type(&a->codes, (uint32_t)*id);
+}
+
+/* True where the tree is an instance of the class, not what one would be made of. */
+static bool is_instance(const uint8_t *p, size_t n, uint64_t class_id)
+{
+	struct ev_node node;
+	uint64_t id;
+
+	memcpy(&node, p, sizeof(node));
+	if (node.kind == EVN_OBJECT)
+		return true;
+	if (node.kind != EVN_OPAQUE || n < 24)
+		return false;
+	memcpy(&id, p + 16, sizeof(id));
+	return id == class_id;
+}
+
+/* A Struct of the exception's class with the one field args; p: its value, if n. */
+static int put_args(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
+		    const struct value_type *class, struct buf *out)
+{
+	struct ev_node node = { .kind = EVN_NULL };
+	uint32_t struct_id, tuple_id;
+	bool none = true;
+	int rc;
+
+	buf_clear(&a->name);
+	rc = trace_type(a->w, class->name, strlen(class->name), &struct_id);
+	if (rc == 0)
+		rc = trace_type(a->w, "Tuple", 5, &tuple_id);
+	if (rc == 0 && n >= sizeof(node)) {
+		memcpy(&node, p, sizeof(node));
+		rc = encode(a, v, p, n, 0, &a->name, &none);
+	}
+	if (rc < 0)
+		return rc;
+	none |= node.kind == EVN_NONE;
+	buf_clear(out);
+	cbor_struct_begin(out, 1, true);
+	if (node.kind == EVN_TUPLE) { /* the args themselves */
+		buf_append(out, a->name.data, a->name.len);
+	} else {
+		cbor_tuple_begin(out, !none);
+		if (!none)
+			buf_append(out, a->name.data, a->name.len);
+		cbor_tuple_end(out, tuple_id);
+	}
+	cbor_struct_names(out, 1);
+	cbor_text(out, "args", 4);
+	cbor_struct_end(out, struct_id);
+	return buf_check(out);
+}
+
 /*
  * An exception: its class, then its value. An instance says all; a value that is
  * not made one yet (PyErr_SetString leaves the text) is shown as the instance
@@ -138,53 +205,26 @@ static int take_plain(struct assembler *a, const struct ev_var *v, const uint8_t
 static int take_exception(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
 			  struct buf *out, bool *got)
 {
-	const struct value_type *type = NULL;
-	struct ev_node node;
+	const struct value_type *class;
 	struct value_result r;
-	uint32_t struct_id, tuple_id;
 	uint64_t id;
-	bool unset;
 	int rc;
 
+	if (v->flags & EVV_REDACTED)
+		return take_plain(a, v, p, n, out, got);
 	buf_clear(&a->name);
 	rc = value_encode(a->values, p, n, 0, &a->name, &r);
 	if (rc)
 		return rc < 0 ? rc : take_plain(a, v, p, n, out, got);
-	memcpy(&node, p, sizeof(node));
-	if (node.kind == EVN_CLASS && r.used >= 24) {
-		memcpy(&id, p + 16, sizeof(id));
-		type = codes_type(&a->codes, id);
-	}
+	class = class_of(a, p, r.used, &id);
+	if (!class && n == r.used) /* all there is */
+		return take_plain(a, v, p, n, out, got);
 	p += r.used;
 	n -= r.used;
-	if (n >= sizeof(node))
-		memcpy(&node, p, sizeof(node));
-	if (n < sizeof(node) || node.kind == EVN_OBJECT || !type)
+	if (!class || (n >= sizeof(struct ev_node) && is_instance(p, n, id)))
 		return take_plain(a, v, p, n, out, got);
-	rc = trace_type(a->w, type->name, strlen(type->name), &struct_id);
-	if (rc == 0)
-		rc = trace_type(a->w, "Tuple", 5, &tuple_id);
-	buf_clear(&a->name);
-	if (rc == 0)
-		rc = encode(a, v, p, n, 0, &a->name, &unset);
-	if (rc < 0)
-		return rc;
-	unset = unset || node.kind == EVN_NONE;
-	buf_clear(out);
-	cbor_struct_begin(out, 1, true);
-	if (node.kind == EVN_TUPLE) { /* the args themselves */
-		buf_append(out, a->name.data, a->name.len);
-	} else {
-		cbor_tuple_begin(out, !unset);
-		if (!unset)
-			buf_append(out, a->name.data, a->name.len);
-		cbor_tuple_end(out, tuple_id);
-	}
-	cbor_struct_names(out, 1);
-	cbor_text(out, "args", 4);
-	cbor_struct_end(out, struct_id);
 	*got = true;
-	return buf_check(out);
+	return put_args(a, v, p, n, class, out);
 }
 
 static int take_special(struct assembler *a, const struct ev_var *v, const uint8_t *p, size_t n,
@@ -197,10 +237,27 @@ static int take_special(struct assembler *a, const struct ev_var *v, const uint8
 	return take_plain(a, v, p, n, out, got);
 }
 
+/* A returned or thrown value, met and not yet encoded. */
+struct special {
+	struct ev_var v;
+	const uint8_t *p; /* NULL: none */
+};
+
+static int take_specials(struct assembler *a, const struct special *ret, const struct special *exc,
+			 struct vars_request *q)
+{
+	int rc = ret->p ? take_special(a, &ret->v, ret->p, ret->v.size, q->ret, &q->got_ret) : 0;
+
+	if (rc == 0 && exc->p)
+		rc = take_special(a, &exc->v, exc->p, exc->v.size, q->exc, &q->got_exc);
+	return rc;
+}
+
 int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request *q)
 {
 	const uint8_t *p = (const uint8_t *)(e + 1);
 	size_t left = e->h.size - sizeof(*e);
+	struct special ret = { 0 }, exc = { 0 };
 
 	if (e->h.flags & EVF_FULL && q->frame)
 		frame_forget(&a->pool, q->frame);
@@ -210,19 +267,19 @@ int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request
 
 		if (left < sizeof(v)) {
 			a->gaps[EVG_BAD_RECORD]++;
-			return 0;
+			break;
 		}
 		memcpy(&v, p, sizeof(v));
 		p += sizeof(v);
 		left -= sizeof(v);
 		if (v.size > left || v.size % 8) {
 			a->gaps[EVG_BAD_RECORD]++;
-			return 0;
+			break;
 		}
 		if (v.slot == EV_SLOT_RETURN)
-			rc = take_special(a, &v, p, v.size, q->ret, &q->got_ret);
+			ret = (struct special){ v, p };
 		else if (v.slot == EV_SLOT_EXC)
-			rc = take_special(a, &v, p, v.size, q->exc, &q->got_exc);
+			exc = (struct special){ v, p };
 		else if (q->frame)
 			rc = take_local(a, e, &v, p, v.size, q);
 		if (rc < 0)
@@ -230,5 +287,5 @@ int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request
 		p += v.size;
 		left -= v.size;
 	}
-	return 0;
+	return take_specials(a, &ret, &exc, q);
 }
