@@ -63,4 +63,6 @@ clean:
 	rm -rf $(O)
 
 .PHONY: all clean
+
+include packaging/deps.mk tests/tests.mk
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
