@@ -15,6 +15,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Doubles lie twice as far apart above a power of two as below it, so that the
+ * decimal above may read back as v where the nearest one, below, does not.
+ * Makes it of text (p digits) if so. */
+static bool next_up(char *text, int p, double v)
+{
+	int e, last = p > 1 ? p : 0; /* behind the point */
+
+	if (frexp(v, &e) != 0.5 || text[last] == '9')
+		return false;
+	text[last]++;
+	if (strtod(text, NULL) == v)
+		return true;
+	text[last]--;
+	return false;
+}
+
 /* The shortest digits of |v| (finite, not zero) and the exponent of the first; returns their number. */
 static int shortest(double v, char digits[24], int *exponent)
 {
@@ -23,7 +39,7 @@ static int shortest(double v, char digits[24], int *exponent)
 
 	for (int p = first; p <= 17; p++) {
 		snprintf(text, sizeof(text), "%.*e", p - 1, v);
-		if (p == 17 || strtod(text, NULL) == v)
+		if (p == 17 || strtod(text, NULL) == v || next_up(text, p, v))
 			break;
 	}
 	for (const char *s = text; *s != 'e'; s++)
