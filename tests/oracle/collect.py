@@ -14,6 +14,10 @@ Lines of OUT (t: index of the thread, by order of its first event):
     {"e":"call","t","q":function,"f":file,"l":first line,"a":{name:desc}|null,"x":thrown exception}
     {"e":"line","t","f","l","v":{changed},"d":[gone],"n":objects}
     {"e":"ret","t","v":desc} | {"e":"unw","t","v":exception}
+sys.settrace keeps each local alive until the frame's next event (in f_locals), so what a
+program destroys with `del` is finalized later here than on its own: programs for the
+oracle don't rely on that, nor on the exact depth at which RecursionError comes.
+
 A resume of a generator has "a": null. "v" of a line holds what changed since
 this activation's last line. A desc is a list that opens with its kind, see describe().
 """
@@ -144,7 +148,12 @@ BASES = {int, str, bytes, bytearray, float, complex, list, tuple, dict, set, fro
 
 
 def text(s):
-    return s if len(s) <= TEXT else s[:TEXT]
+    """The text up to a limit; code points where lone surrogates would be taken for a pair in JSON."""
+    s = s[:TEXT]
+    for c in s:
+        if "\ud800" <= c < "\ue000":
+            return [ord(c) for c in s]
+    return s if _type(s) is str else str.__str__(s)
 
 
 class Count:

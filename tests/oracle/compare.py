@@ -24,7 +24,7 @@ import ctcheck  # noqa: E402
 
 sys.set_int_max_str_digits(0)
 DEPTH, ITEMS, TEXT = 4, 64, 256      # ctrec's default limits
-BUDGET = 96                          # objects in one step from which a cut by the budget is possible
+BUDGET = 192                         # objects in one step from which a cut by the budget (256) is possible
 
 
 CONTAINERS = ("list", "tuple", "dict", "set", "frozenset", "sub", "object", "exc", "cell")
@@ -51,6 +51,11 @@ class Call:
 def escaped(text):
     """Lone surrogates have no UTF-8; they are shown by their escape, which loses nothing."""
     return "".join("\\u%04x" % ord(c) if 0xD800 <= ord(c) < 0xE000 else c for c in text)
+
+
+def chars(d):
+    """The text of a ["str", length, text]."""
+    return d[2] if isinstance(d[2], str) else "".join(map(chr, d[2]))
 
 
 def absolute(path):
@@ -199,16 +204,17 @@ class Values:
     def m_str(self, d, v, k, depth):
         if k != "String":
             return self.expect(False, d, v)
-        shown = escaped(d[2])
-        if v["text"] == shown and len(d[2]) == d[1]:
+        text = chars(d)
+        shown = escaped(text)
+        if v["text"] == shown and len(text) == d[1]:
             return None
         got, more = self.split(v["text"])
         if not more:
             return self.expect(False, d, v)
-        big = len(d[2].encode("utf-8", "surrogatepass")) > TEXT or d[1] > TEXT
+        big = len(text.encode("utf-8", "surrogatepass")) > TEXT or d[1] > TEXT
         if not shown.startswith(got):
             return self.expect(False, d, v)
-        if len(got) + more != d[1] and shown == d[2]:
+        if len(got) + more != d[1] and shown == text:
             return "cut text: %d shown + %d more, but %d there" % (len(got), more, d[1])
         return self.cut(big, d)
 
@@ -637,7 +643,7 @@ class Fake:
         if k in ("float", "complex"):
             return self.raw(d[1], k.capitalize())
         if k == "str":
-            text = escaped(d[2])
+            text = escaped(chars(d))
             if len(text) > 200:
                 text = text[:200] + "… +%d more" % (d[1] - 200)
             return {"kind": "String", "text": text, "type_id": self.t("String")}
