@@ -407,10 +407,9 @@ int cmd_run(int argc, char **argv)
 	} else {
 		rc = record(&r);
 	}
-	if (r.connected) {
+	/* a daemon of our own ends by itself: taking its probes off takes a while */
+	if (r.connected)
 		client_close(&r.client);
-		client_wait(&r.client); /* it takes the last probes off meanwhile */
-	}
 	launch_deinit(&r.launch);
 	output_deinit(&r.out);
 	return rc;
