@@ -18,13 +18,14 @@ import os
 import re
 import struct
 import sys
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 import ctcheck  # noqa: E402
 
 sys.set_int_max_str_digits(0)
 DEPTH, ITEMS, TEXT = 4, 64, 256      # ctrec's default limits
-BUDGET = 192                         # objects in one step from which a cut by the budget (256) is possible
+BUDGET = 128                         # objects in one step from which a cut by the budget is possible
 
 
 CONTAINERS = ("list", "tuple", "dict", "set", "frozenset", "sub", "object", "exc", "cell")
@@ -102,7 +103,9 @@ class Trace:
 
     def __init__(self, path):
         del ctcheck.broken[:]
-        self.meta, t = ctcheck.read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)       # it leaves the file to the collector
+            self.meta, t = ctcheck.read(path)
         self.broken = list(ctcheck.broken)
         if t is None:
             raise SystemExit("unreadable: " + "; ".join(self.broken))
