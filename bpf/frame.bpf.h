@@ -184,12 +184,14 @@ static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p
 		flags = EVV_NAMED;
 		tree(s, name, QM_NAME);
 	}
-	/* half of what is left, so that a large variable leaves something to the next */
-	s->varnodes = s->nodes > 32 ? s->nodes / 2 : s->nodes > 1 ? s->nodes : 1;
-	head = s->varnodes;
-	tree(s, p, 0);
-	head -= s->varnodes;
-	s->nodes = s->nodes > head ? s->nodes - head : 0;
+	if (!put_static(s, p)) {
+		/* half of what is left, so that a large variable leaves something to the next */
+		s->varnodes = s->nodes > 32 ? s->nodes / 2 : s->nodes > 1 ? s->nodes : 1;
+		head = s->varnodes;
+		tree(s, p, 0);
+		head -= s->varnodes;
+		s->nodes = s->nodes > head ? s->nodes - head : 0;
+	}
 	if (t->cache[ci] == s->hash) {
 		s->out = start;
 		return 0;

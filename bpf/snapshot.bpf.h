@@ -527,6 +527,24 @@ static __always_inline void put_scalar(struct scratch *s, __u64 p, __u32 kind, _
 	}
 }
 
+/* What its address alone says: a small int (static, and in order) or a
+ * singleton. 1: written. */
+static __always_inline int put_static(struct scratch *s, __u64 p)
+{
+	__u32 kind;
+
+	if (p - cfg.small_ints < SMALL_INTS * 32 && !(p & 7)) {
+		put(s, NODE(EVN_INT, 0, 1, 1));
+		put(s, (p - cfg.small_ints) / 32 - 5);
+		return 1;
+	}
+	kind = singleton(static_kind(p));
+	if (!kind)
+		return 0;
+	put(s, NODE(kind, 0, 0, 0));
+	return 1;
+}
+
 /* Visits the object at the head of the queue. A BPF program may be eight calls
  * deep, which this and all below it just keep to. */
 __noinline int visit(struct scratch *s)
@@ -557,17 +575,8 @@ __noinline int visit(struct scratch *s)
 		s->varcut = 1;
 		return 0;
 	}
-	/* small ints are static and in order: the address says the value */
-	if (p - cfg.small_ints < SMALL_INTS * 32 && !(p & 7)) {
-		put(s, NODE(EVN_INT, 0, 1, 1));
-		put(s, (p - cfg.small_ints) / 32 - 5);
+	if (put_static(s, p))
 		return 0;
-	}
-	kind = singleton(static_kind(p));
-	if (kind) {
-		put(s, NODE(kind, 0, 0, 0));
-		return 0;
-	}
 	s->fault = 0;
 	at = s->out;
 	type = ld(s, p + 8);
