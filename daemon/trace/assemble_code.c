@@ -254,7 +254,7 @@ int code_path(struct codes *c, struct code *code, uint32_t line, uint32_t *id)
 {
 	struct file *f = code->file;
 
-	if (f->path_id == 0 || line > f->nlines) {
+	if (f->path_id == 0 || line > f->path_lines) {
 		int rc;
 
 		/* room beyond the line: later ones shall not each intern the path again */
@@ -264,6 +264,7 @@ int code_path(struct codes *c, struct code *code, uint32_t line, uint32_t *id)
 		if (rc < 0)
 			return rc;
 		f->path_id = *id + 1;
+		f->path_lines = f->nlines;
 	}
 	*id = f->path_id - 1;
 	return 0;

@@ -16,8 +16,9 @@
 struct file {
 	char *name;	  /* as in co_filename */
 	char *path;	  /* absolute, or "<…>" */
-	uint32_t nlines;  /* lines its id has, or will have when interned */
+	uint32_t nlines;  /* lines it is known to have */
 	uint32_t path_id; /* + 1; 0: not interned yet */
+	uint32_t path_lines; /* lines its id has */
 	char *module;	  /* the module's name, from its frame or else from the path */
 	bool ran;	  /* a module frame of it was seen */
 };
