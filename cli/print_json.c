@@ -19,14 +19,22 @@ static int damaged(const char *what, uint64_t index)
 	return err_set(ERR_BAD_TRACE, "%s %llu is damaged", what, (unsigned long long)index);
 }
 
+static void put_key(struct buf *b, const char *key)
+{
+	print_text(b, ",\"");
+	print_text(b, key);
+	print_text(b, "\":");
+}
+
 static void number(struct buf *b, const char *key, uint64_t v)
 {
-	buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)v);
+	put_key(b, key);
+	print_number(b, v);
 }
 
 static void text(struct buf *b, const char *key, struct cbor_in s)
 {
-	buf_printf(b, ",\"%s\":", key);
+	put_key(b, key);
 	buf_json_string(b, s.p, s.end - s.p);
 }
 
@@ -131,7 +139,8 @@ static int put_var(struct json *j, const struct ct_var *var, bool types)
 	uint64_t type;
 	int rc;
 
-	buf_printf(b, "{\"varname_id\":%llu", (unsigned long long)var->name);
+	print_text(b, "{\"varname_id\":");
+	print_number(b, var->name);
 	rc = name(j, "varname", CT_VARNAMES, var->name);
 	if (rc)
 		return rc;
@@ -156,7 +165,8 @@ static int put_vars(struct json *j, const char *key, struct ct_vars vars, bool t
 	struct ct_var var;
 	int rc = 0;
 
-	buf_printf(&j->o->b, ",\"%s\":[", key);
+	put_key(&j->o->b, key);
+	buf_u8(&j->o->b, '[');
 	for (uint64_t i = 0; rc == 0 && i < vars.n; i++) {
 		if (!ct_take_var(&vars.in, &var))
 			return damaged(key, i);
@@ -198,7 +208,9 @@ static int enter(void *ctx, const struct ct_call *call)
 		return rc;
 	print_text(b, ",\"children\":[");
 	while ((rc = ct_next_child(j->r, &child)) > 0) {
-		buf_printf(b, "%s%llu", first ? "" : ",", (unsigned long long)child);
+		if (!first)
+			buf_u8(b, ',');
+		print_number(b, child);
 		first = false;
 		rc = print_out_flush(j->o, false);
 		if (rc)
@@ -221,7 +233,7 @@ static int step(void *ctx, const struct ct_step *s, const struct print_call *cal
 	number(b, "line", s->line);
 	rc = name(j, "path", CT_PATHS, s->path);
 	number(b, "column", s->column);
-	buf_printf(b, ",\"step_kind\":\"%s\"", s->absolute ? "sekAbsoluteStep" : "sekDeltaStep");
+	print_text(b, s->absolute ? ",\"step_kind\":\"sekAbsoluteStep\"" : ",\"step_kind\":\"sekDeltaStep\"");
 	if (rc == 0 && call)
 		rc = put_function(j, call->function);
 	else

@@ -71,7 +71,8 @@ static bool body(struct buf *b, const struct cbor_value *v, struct cbor_why *why
 	case CV_NONE:
 		return true;
 	case CV_INT:
-		buf_printf(b, ",\"i\":%lld", (long long)v->i);
+		print_text(b, v->i < 0 ? ",\"i\":-" : ",\"i\":");
+		print_number(b, v->i < 0 ? -(uint64_t)v->i : (uint64_t)v->i);
 		return true;
 	case CV_BOOL:
 		buf_printf(b, ",\"b\":%s", v->flag ? "true" : "false");
@@ -115,10 +116,14 @@ static bool one(struct buf *b, struct cbor_in *in, struct cbor_why *why, uint64_
 
 	if (!cbor_value(in, &v, why))
 		return false;
-	buf_printf(b, "{\"kind\":\"%s\"", cbor_kind_name(v.kind));
+	print_text(b, "{\"kind\":\"");
+	print_text(b, cbor_kind_name(v.kind));
+	buf_u8(b, '"');
 	if (!body(b, &v, why))
 		return false;
-	buf_printf(b, ",\"type_id\":%llu}", (unsigned long long)v.type_id);
+	print_text(b, ",\"type_id\":");
+	print_number(b, v.type_id);
+	buf_u8(b, '}');
 	*type = v.type_id;
 	return true;
 }

@@ -22,5 +22,6 @@ int print_out_flush(struct print_out *o, bool all);
 void print_out_deinit(struct print_out *o);
 /* A text without its NUL. */
 void print_text(struct buf *b, const char *text);
+void print_number(struct buf *b, uint64_t v);
 
 #endif
