@@ -66,11 +66,12 @@ def run(argv, timeout, env=None):
             status = p.wait(timeout)
         except subprocess.TimeoutExpired:
             status = None
-        try:
-            os.killpg(p.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        p.wait()
+        finally:
+            try:
+                os.killpg(p.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            p.wait()
         out.seek(0)
         return status, out.read().decode("utf-8", "replace"), time.monotonic() - begun
 
@@ -213,6 +214,7 @@ def main():
         return list_cases(sys.argv[2])
     if sys.argv[1:2] == ["--one"]:
         return one_case(*sys.argv[2:5])
+    signal.signal(signal.SIGTERM, lambda n, f: sys.exit(128 + n))      # so that what runs is ended too
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     a.add_argument("--build", default=os.path.join(ROOT, "build"))
     a.add_argument("--only", choices=("unit", "fuzz", "integration"))

@@ -34,7 +34,13 @@ class Oracle(support.Recording):
 
     def same(self, script, *args, env=()):
         out, o = self.oracle(script, *args, env=env)
-        r = self.ctrec("run", "-o", self.out, "--", PYTHON, script, *args, env=dict(ENV, **dict(env)))
+        for tries in range(4):
+            r = self.ctrec("run", "--force", "-o", self.out, "--", PYTHON, script, *args, env=dict(ENV, **dict(env)))
+            late = re.search(r"\d+ (plan|type)_late", r.stderr)
+            if not late:
+                break
+            # The daemon was too slow for a new code object, and says that values are missing: made again.
+            print("CAN'T COMPARE, recorded again:", late[0])
         self.assertEqual((r.returncode, r.stdout), (o.returncode, o.stdout), r.stderr)
         trace = self.only_trace()
         with open(script, encoding="utf-8") as f:

@@ -63,9 +63,6 @@ def main():
     for x in nones():
         y = x
     gexp = sum(z * z for z in range(4))
-    d = careful()
-    next(d)
-    del d
     return rest
 
 

@@ -1,6 +1,3 @@
-import sys
-
-
 def down(n):
     if n == 0:
         return 0
@@ -27,8 +24,3 @@ try:
     unwinding(300)
 except ValueError:
     pass
-try:
-    sys.setrecursionlimit(400)
-    down(1000)
-except RecursionError:
-    hit = True

@@ -1,8 +1,16 @@
-"""Two threads that hand over to each other at every turn."""
+"""Two threads that hand over to each other at every turn. What they share is in no frame that another shows."""
 import threading
 
+kept, started = [], []
+a, b = threading.Lock(), threading.Lock()
 
-def turn(me, other, n, log):
+
+def log(x):
+    kept.append(x)
+
+
+def turn(first, n):
+    me, other = (a, b) if first else (b, a)
     for i in range(n):
         me.acquire()
         x = i * 2
@@ -11,20 +19,13 @@ def turn(me, other, n, log):
 
 
 def main():
-    kept = []
-
-    def log(x):
-        kept.append(x)
-
-    a, b = threading.Lock(), threading.Lock()
     b.acquire()
-    ts = [threading.Thread(target=turn, args=args) for args in ((a, b, 20, log), (b, a, 20, log))]
-    for t in ts:
-        t.start()
-    del t
-    for i in range(2):
-        ts.pop(0).join()
-    return len(kept)
+    for first in (True, False):
+        started.append(threading.Thread(target=turn, args=(first, 20)))
+    started[0].start()
+    started[1].start()
+    for i in (0, 1):
+        started[i].join()
 
 
 main()

@@ -51,7 +51,5 @@ def raw():
     return ba
 
 
-größe = 3
-变量 = "unicode names"
 texts()
 raw()
