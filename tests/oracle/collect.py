@@ -31,7 +31,7 @@ import ctypes
 import os
 from _functools import partial
 from _json import encode_basestring_ascii as quoted
-from _thread import get_ident
+from _thread import get_native_id
 from opcode import opmap
 
 # The program must import for itself what it needs: the frames of that (the
@@ -124,7 +124,7 @@ def class_plan(cls):
             break
     slots, dictd = [], None
     for k in reversed(mro):
-        if not k.__flags__ & (1 << 9):      # not a heap type
+        if "__slots__" not in _tdict(k):    # members of types made in C are not fields
             continue
         for name, d in _tdict(k).items():
             if _type(d) is _member and d.__objclass__ is k:
@@ -385,7 +385,7 @@ class Collector:
                 data = data[os.write(self.fd, data):]
 
     def thread(self):
-        return self.threads.setdefault(get_ident(), len(self.threads))
+        return self.threads.setdefault(get_native_id(), len(self.threads))
 
     def locals(self, frame):
         """Names and values as a debugger shows them; no dunders in module and class bodies."""
