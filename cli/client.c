@@ -179,17 +179,3 @@ int client_ask(struct client *c, cJSON *request, const int *fds, unsigned nfds, 
 	*answer = NULL;
 	return rc;
 }
-
-int client_event(struct client *c, cJSON **event)
-{
-	int rc = wire_next(&c->wire, event);
-
-	if (rc)
-		return rc;
-	rc = wire_read(&c->wire);
-	if (rc < 0)
-		return rc;
-	if (c->wire.eof)
-		return err_set(ERR_DAEMON, "ctrecd ended before the recording did");
-	return wire_next(&c->wire, event);
-}

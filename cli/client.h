@@ -28,7 +28,5 @@ void client_wait(struct client *c);
 cJSON *client_request(const char *verb);
 /* Asks (frees the request) and waits for the answer; an error in it becomes ours. */
 int client_ask(struct client *c, cJSON *request, const int *fds, unsigned nfds, cJSON **answer);
-/* The next event, after the socket became readable. 1; 0: none yet; -ERR_DAEMON: the daemon is gone. */
-int client_event(struct client *c, cJSON **event);
 
 #endif

@@ -37,7 +37,8 @@ struct run {
 	struct output out;
 	struct launch launch;
 	struct client client;
-	bool connected, recorded, ended;
+	double session; /* its number */
+	bool connected, recorded, ended, told_to_stop;
 	int status; /* of the program, as wait(2) gives it; -1: still running */
 	struct err error; /* the recorder's first error; code 0: none */
 };
@@ -65,16 +66,15 @@ static const char help[] =
 
 static int set_user(struct run *r, const char *name)
 {
-	const struct passwd *p;
+	const struct passwd *p = getpwnam(name);
 
-	errno = 0;
-	p = getpwnam(name);
 	if (!p)
 		return err_set(ERR_USAGE, "there is no user '%.60s'", name);
-	r->user = *p;
-	r->has_user = true;
 	if (geteuid() != 0 && geteuid() != p->pw_uid)
 		return err_set(ERR_NO_PRIVILEGE, "running a program as %s takes root", name);
+	/* As oneself nothing needs to change, and only root could. */
+	r->user = *p;
+	r->has_user = geteuid() == 0;
 	return 0;
 }
 
@@ -199,9 +199,25 @@ static int ask_start(struct run *r)
 	cJSON_AddNumberToObject(limits, "items", r->items);
 	cJSON_AddNumberToObject(limits, "string", r->string);
 	rc = client_ask(&r->client, q, fds, CTREC_FDS_START, &answer);
-	if (rc == 0)
-		cJSON_Delete(answer);
-	return rc;
+	if (rc < 0)
+		return rc;
+	r->session = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(answer, "session"));
+	cJSON_Delete(answer);
+	return 0;
+}
+
+/* The program has ended, but what it started goes on being recorded: a signal
+ * that would end us ends the recording. The answer is of no interest. */
+static void ask_stop(struct run *r)
+{
+	cJSON *q = client_request(CTREC_VERB_STOP);
+
+	cJSON_AddNumberToObject(q, "session", r->session);
+	if (!r->told_to_stop && wire_send(&r->client.wire, q, NULL, 0) < 0)
+		keep_error(r);
+	else if (r->told_to_stop)
+		cJSON_Delete(q);
+	r->told_to_stop = true;
 }
 
 /* Signals as descriptors: the terminal's are the program's affair, what asks us
@@ -234,39 +250,57 @@ static void on_signal(struct run *r, int fd)
 
 		if (ours && r->status < 0)
 			io_pidfd_signal(r->launch.pidfd, si.ssi_signo);
+		else if (si.ssi_signo != SIGCHLD && r->status >= 0 && !r->ended)
+			ask_stop(r);
 	}
 	if (r->status < 0 && waitpid(r->launch.pid, &r->status, WNOHANG) <= 0)
 		r->status = -1;
 }
 
-static void on_event(struct run *r)
+/* Takes every message that has arrived; messages that are no event are answers. */
+static void on_messages(struct run *r)
 {
-	const cJSON *error;
-	cJSON *event;
-	int rc = client_event(&r->client, &event);
+	cJSON *m;
+	int rc;
 
-	if (rc == 0)
-		return;
+	while ((rc = wire_next(&r->client.wire, &m)) > 0) {
+		const cJSON *error = cJSON_GetObjectItemCaseSensitive(m, "error");
+
+		if (cJSON_GetObjectItemCaseSensitive(m, "event")) {
+			r->ended = true;
+			r->recorded = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m, "recorded"));
+			if (error) {
+				wire_take_error(error);
+				keep_error(r);
+			}
+		}
+		cJSON_Delete(m);
+	}
 	if (rc < 0) {
 		keep_error(r);
 		r->ended = true;
+	}
+}
+
+static void on_socket(struct run *r)
+{
+	int rc = wire_read(&r->client.wire);
+
+	if (rc > 0)
 		return;
-	}
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(event, "recorded")))
-		r->recorded = true;
-	error = cJSON_GetObjectItemCaseSensitive(event, "error");
-	if (error) {
-		wire_take_error(error);
+	if (r->client.wire.eof)
+		rc = err_set(ERR_DAEMON, "ctrecd ended before the recording did");
+	if (rc < 0) {
 		keep_error(r);
+		r->ended = true;
 	}
-	cJSON_Delete(event);
-	r->ended = true;
 }
 
 /* Until the program has ended and its journal is complete. */
 static void wait_for_both(struct run *r, int signals)
 {
-	while (r->status < 0 || !r->ended) {
+	/* before the first poll as well: one may have come with the answer to the start */
+	for (on_messages(r); r->status < 0 || !r->ended; on_messages(r)) {
 		struct pollfd p[] = { { .fd = signals, .events = POLLIN },
 				      { .fd = r->ended ? -1 : r->client.wire.fd, .events = POLLIN } };
 
@@ -274,7 +308,7 @@ static void wait_for_both(struct run *r, int signals)
 			break;
 		on_signal(r, signals);
 		if (p[1].revents)
-			on_event(r);
+			on_socket(r);
 	}
 }
 

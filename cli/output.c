@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/format.h"
 #include "util/err.h"
 #include "util/io.h"
 
@@ -77,11 +78,20 @@ static bool is_live(const struct output *o)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }
 
+/* Left by a recording that ended before it began: at most the file's header. */
+static bool holds_nothing(const struct output *o)
+{
+	struct stat st;
+
+	return fstatat(o->dir_fd, o->journal, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size <= (off_t)sizeof(struct journal_file_header);
+}
+
 static int open_journal(struct output *o)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	if (o->force)
+	if (o->force || holds_nothing(o))
 		unlinkat(o->dir_fd, o->journal, 0);
 	o->journal_fd = openat(o->dir_fd, o->journal, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (o->journal_fd < 0 && errno == EEXIST) {

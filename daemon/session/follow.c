@@ -167,8 +167,8 @@ static int session_start(struct session *s)
 static void session_finish(struct session *s)
 {
 	session_set_state(s, SESSION_ENDING);
-	/* of a program that is gone nothing more can come; taking probes off takes a while */
-	if (!s->exited)
+	/* of programs that are gone nothing more can come; taking probes off takes a while */
+	if (!all_gone(s))
 		capture_detach(s->capture);
 	session_release_all(s);
 	while (!s->drain_failed && capture_control(s->capture, on_control, s, 0) > 0)
@@ -188,13 +188,17 @@ static void *reap(void *capture)
 	return NULL;
 }
 
-/* Each probe's removal waits for the kernel's readers, 0.3 s in all: nobody
- * else needs to wait for that. */
+/* Each probe's removal waits for the kernel's readers, 0.3 s in all: where no
+ * process is left that it could hold up, nobody else needs to wait for that. */
 static void free_capture(struct session *s)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 
+	if (s->capture && !all_gone(s)) {
+		session_leave(s);
+		return;
+	}
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (s->capture && pthread_create(&thread, &attr, reap, s->capture))

@@ -98,6 +98,9 @@ void session_add_process(struct session *s, pid_t pid);
 void session_on_exec(struct session *s, pid_t pid);
 void session_on_entry(struct session *s, pid_t pid);
 
+/* leave.c: frees capture and lets every process of the session that lives on go on */
+void session_leave(struct session *s);
+
 /* drain.c: the drain thread */
 void *session_drain(void *session);
 /* Lets the program go on if it waits for the ring and the ring has room. */
