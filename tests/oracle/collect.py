@@ -144,6 +144,12 @@ def class_plan(cls):
     return base, slots, dictd, fields, any(m.__name__ == "EnumType" and m.__module__ == "enum" for m in _mro(_type(cls)))
 
 
+@cached
+def made_in_c(cls):
+    """A class with members of a type written in C (functools.partial), which are not described here."""
+    return any("__slots__" not in _tdict(k) and any(_type(x) is _member for x in _tdict(k).values()) for k in _mro(cls))
+
+
 BASES = {int, str, bytes, bytearray, float, complex, list, tuple, dict, set, frozenset}
 
 
@@ -273,7 +279,8 @@ def describe(v, depth, seen, count):
     if issubclass(t, BaseException):
         return ["exc", qual, describe(_exc_args(v), d, seen, count)]
     if attrs or dictd is not None or slots:
-        return ["object", qual, {k: (["unset"] if x is UNSET else describe(x, d, seen, count)) for k, x in attrs}]
+        fields = {k: (["unset"] if x is UNSET else describe(x, d, seen, count)) for k, x in attrs}
+        return ["object", qual, fields, made_in_c(t)]
     return ["opaque", qual]
 
 
@@ -510,7 +517,14 @@ def main():
             code = compile(f.read(), argv[0], "exec", dont_inherit=True)
         sys.argv, sys.path[0] = argv, os.path.dirname(os.path.realpath(argv[0]))
         mod.__file__ = argv[0]
-    mod.__builtins__ = builtins
+    given = mod.__dict__
+    if argv[0] not in ("-c", "-m"):
+        given["__loader__"] = type(__loader__)("__main__", argv[0])
+    given["__annotations__"] = {}
+    given["__builtins__"] = builtins
+    if "__file__" in given:                     # as `python3 FILE` orders them
+        given["__file__"] = given.pop("__file__")
+        given["__cached__"] = None
     col.own = {k: sys.modules.pop(k) for k in list(sys.modules) if k not in _preloaded and argv[0] != "-m"}
     col.own_main = sys.modules["__main__"]      # its globals are ours: keep them alive
     sys.modules["__main__"] = mod

@@ -362,7 +362,7 @@ class Values:
             bad = self.match(w, got.pop(n), depth + 1)
             if bad:
                 return "field %s: %s" % (n, bad)
-        if got and len(fields) <= ITEMS:
+        if got and len(fields) <= ITEMS and not d[3:] == [True]:       # a C type's members are not the oracle's
             return "fields that are not there: %s" % sorted(got)
         return None
 
