@@ -4,7 +4,7 @@
 
 unit          DIR/tests/unit/test_* (Check; each of its tests counts) and DIR/tests/unit/layout_*
 fuzz          DIR/tests/fuzz/fuzz_*, some seconds each
-integration   tests/integration/test_*.py: each unittest method in a process of its own, with a
+integration   tests/integration/test_*.py and tests/privilege/test_*.py: each unittest method in a process of its own, with a
               time limit (a method's attribute `timeout`, or TIMEOUT); a file without unittest is one test
 
 Ends with "N passed, N failed[, N skipped]"; exits 1 when one failed or none ran.
@@ -243,7 +243,7 @@ def main():
             elif wanted(os.path.basename(b)):
                 tally.tell(os.path.basename(b), "skip", 0, "not built: clang's fuzzer runtime (libclang-rt) is missing")
     if o.only in (None, "integration"):
-        for p in sorted(glob.glob(os.path.join(HERE, "integration", "test_*.py"))):
+        for p in [p for d in ("integration", "privilege") for p in sorted(glob.glob(os.path.join(HERE, d, "test_*.py")))]:
             integration(p, tally, wanted, build)
     return tally.last_line()
 
