@@ -31,8 +31,70 @@ static bool next_up(char *text, int p, double v)
 	return false;
 }
 
-/* The shortest digits of |v| (finite, not zero) and the exponent of the first; returns their number. */
-static int shortest(double v, char digits[24], int *exponent)
+static const uint64_t tens[] = {
+	1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+	100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+	10000000000000000, 100000000000000000, 1000000000000000000,
+};
+
+/*
+ * The same for 1e-5 <= v < 1e15, exactly, in 128 bits: v = m / 2^s with m of 53
+ * bits, and p digits are d = m * 10^k / 2^s, rounded; m * 10^k has 123 bits at
+ * most. d / 10^k reads back as v if it is off by less than half of v's last
+ * bit: 2 * |m * 10^k - d * 2^s| < 10^k, or just as much where m is even.
+ */
+static uint64_t digits_of(double v, int p, int *exponent, bool *exact)
+{
+	int e, s, k = p - 1 - *exponent;
+	uint64_t m = (uint64_t)ldexp(frexp(v, &e), 53), d;
+	unsigned __int128 scaled, ten_k, rest, half;
+	bool up, power = m == (uint64_t)1 << 52;
+
+	s = 53 - e;
+	ten_k = k > 18 ? (unsigned __int128)tens[18] * tens[k - 18] : tens[k];
+	scaled = m * ten_k;
+	d = (uint64_t)(scaled >> s);
+	rest = scaled & (((unsigned __int128)1 << s) - 1);
+	half = (unsigned __int128)1 << (s - 1);
+	up = rest > half || (rest == half && d & 1);
+	if (up)
+		rest = 2 * half - rest;
+	/* below a power of two doubles lie twice as close: the one above may do */
+	if (power && !up && 4 * rest > ten_k) {
+		up = true;
+		rest = 2 * half - rest;
+	}
+	*exact = 2 * rest < ten_k || (2 * rest == ten_k && !(m & 1));
+	return d + up;
+}
+
+static int shortest_fast(double v, char digits[24], int *exponent)
+{
+	int e = 0, n = 0;
+	uint64_t d = 0;
+	bool exact = false;
+	char text[24];
+
+	for (; e < 14 && v >= tens[e + 1]; e++)
+		;
+	for (double x = v; x < 1; x *= 10)
+		e--;
+	for (int p = 15; p <= 17 && !exact; p++) {
+		d = digits_of(v, p, &e, &exact);
+		if (d < tens[p - 1] || d >= tens[p])
+			return 0; /* the exponent was not that: at a power of ten */
+	}
+	while (d) {
+		text[n++] = (char)('0' + d % 10);
+		d /= 10;
+	}
+	for (int i = 0; i < n; i++)
+		digits[i] = text[n - 1 - i];
+	*exponent = e;
+	return exact ? n : 0;
+}
+
+static int shortest_slow(double v, char digits[24], int *exponent)
 {
 	int first = v < 2.3e-308 ? 1 : 15, n = 0;
 	char text[40];
@@ -42,12 +104,22 @@ static int shortest(double v, char digits[24], int *exponent)
 		if (p == 17 || strtod(text, NULL) == v || next_up(text, p, v))
 			break;
 	}
-	for (const char *s = text; *s != 'e'; s++)
-		if (*s != '.')
-			digits[n++] = *s;
+	for (const char *c = text; *c != 'e'; c++)
+		if (*c != '.')
+			digits[n++] = *c;
+	*exponent = atoi(strchr(text, 'e') + 1);
+	return n;
+}
+
+/* The shortest digits of v (finite, above zero) and the exponent of the first; returns their number. */
+static int shortest(double v, char digits[24], int *exponent)
+{
+	int n = v >= 1e-5 && v < 1e15 ? shortest_fast(v, digits, exponent) : 0;
+
+	if (!n)
+		n = shortest_slow(v, digits, exponent);
 	while (n > 1 && digits[n - 1] == '0')
 		n--;
-	*exponent = atoi(strchr(text, 'e') + 1);
 	return n;
 }
 
