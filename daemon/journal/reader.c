@@ -62,7 +62,7 @@ static bool header_sound(const struct journal_chunk_header *h)
 	return h->magic == JOURNAL_CHUNK_MAGIC &&
 	       h->header_hash ==
 		       XXH64(h, offsetof(struct journal_chunk_header, header_hash), 0) &&
-	       h->raw <= JOURNAL_MAX_RAW && h->packed <= ZSTD_compressBound(h->raw);
+	       h->raw <= JOURNAL_MAX_RAW && h->packed && h->packed <= ZSTD_compressBound(h->raw);
 }
 
 /* Looks for the next sound header from `from` on. 1 with *at and *h, 0 at the end. */

@@ -353,7 +353,8 @@ int value_text(struct value_encoder *v, const void *nodes, size_t len, struct bu
 	*used = v->tree.used;
 	buf_clear(&v->text);
 	encode_name(v, &v->tree.nodes[0]);
-	buf_append(out, v->text.data, v->text.len);
+	if (v->text.len)
+		buf_append(out, v->text.data, v->text.len);
 	return v->text.oom ? buf_check(&v->text) : buf_check(out);
 }
 

@@ -305,7 +305,8 @@ void text_utf8(struct buf *out, const void *data, size_t n)
 
 		while (good < n && (len = sequence(p + good, n - good)))
 			good += len;
-		buf_append(out, p, good);
+		if (good)
+			buf_append(out, p, good);
 		p += good;
 		n -= good;
 		if (n) {
