@@ -177,19 +177,39 @@ static void keep_error(struct run *r)
 		r->error = *err_last();
 }
 
+/* The program's arguments as far as a message holds them, the last one cut with "…". */
+static cJSON *arguments(char *const *argv)
+{
+	cJSON *args = cJSON_CreateArray();
+	size_t room = CTREC_MAX_MESSAGE / 2;
+
+	for (; *argv && room; argv++) {
+		char *text = strdup(*argv), *at = text;
+
+		for (; at && *at && room > 6; at++)
+			room -= (unsigned char)*at < 0x20 ? 6 : *at == '"' || *at == '\\' ? 2 : 1;
+		room -= room > 6 ? 3 : room; /* quotes and a comma */
+		while (at && *at && at > text && ((unsigned char)*at & 0xc0) == 0x80)
+			at--; /* not inside a character */
+		if (at && *at)
+			strcpy(at, strlen(at) >= 3 ? "…" : "");
+		cJSON_AddItemToArray(args, cJSON_CreateString(text ? text : ""));
+		free(text);
+	}
+	return args;
+}
+
 static int ask_start(struct run *r)
 {
-	cJSON *q = client_request(CTREC_VERB_START), *args = cJSON_CreateArray(), *limits, *answer;
+	cJSON *q = client_request(CTREC_VERB_START), *limits, *answer;
 	int fds[CTREC_FDS_START] = { r->out.journal_fd, r->launch.pidfd };
 	char cwd[4096];
 	int rc;
 
 	if (!getcwd(cwd, sizeof(cwd)))
 		strcpy(cwd, "/");
-	for (int i = 1; r->argv[i]; i++)
-		cJSON_AddItemToArray(args, cJSON_CreateString(r->argv[i]));
 	cJSON_AddStringToObject(q, "program", r->argv[0]);
-	cJSON_AddItemToObject(q, "args", args);
+	cJSON_AddItemToObject(q, "args", arguments(r->argv + 1));
 	cJSON_AddStringToObject(q, "workdir", cwd);
 	cJSON_AddStringToObject(q, "trace", r->out.path);
 	cJSON_AddStringToObject(q, "probe", r->probe);
