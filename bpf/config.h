@@ -26,11 +26,15 @@ struct rec_config {
 	ev_u64 ring_wake;   /* bytes from which on the drain is woken */
 	ev_u64 wait_ns;	    /* longest spin for room in the ring, before a stop */
 	ev_u64 plan_ns;	    /* longest spin for a plan: far above what the daemon needs */
-	ev_u32 gate;	    /* 1: events are recorded */
+	ev_u32 gate;	    /* GATE_* */
 	ev_u32 all;	    /* 1: the gate is open from the start */
 	ev_u32 epoch;	    /* raised: every frame's next event is full */
 	ev_u32 verify_code; /* 1: no dealloc probe, compare fingerprints at each entry */
 };
+
+#define GATE_CLOSED 0 /* the interpreter starts up */
+#define GATE_OPEN 1   /* events are recorded */
+#define GATE_OVER 2   /* the recorded program became another */
 
 struct rec_stats {
 	ev_u64 order; /* records handed out so far */

@@ -224,7 +224,8 @@ static long one_local(__u32 i, struct vars_ctx *c)
 
 	if (slot >= c->n)
 		return 1;
-	if (s->out > EV_MAX_VALUES)
+	/* beyond the budget a variable is still named, as not visited: never a stale value */
+	if (s->out > REC_BYTES - 2048)
 		return 1;
 	c->last = slot + 1;
 	p = ld(s, c->base + slot * 8);

@@ -54,6 +54,9 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old, struct linux_binprm *
 	p->err_file = file_of(2);
 	p->flags &= ~(PROC_RECORDED | PROC_OUTPUT);
 	bpf_task_storage_delete(&threads, bpf_get_current_task_btf());
+	/* the probes see the new image as well, whose addresses are others */
+	if (was & PROC_RECORDED)
+		cfg.gate = GATE_OVER;
 	if (was & PROC_SEARCH)
 		bpf_send_signal(19 /* SIGSTOP */);
 	process_event(EVP_EXEC, pid, was & PROC_RECORDED ? 1 : 0, 0, was & PROC_RECORDED);

@@ -183,7 +183,7 @@ int on_line(struct pt_regs *ctx)
 	__u32 flags;
 	__u64 f;
 
-	if (!cfg.gate)
+	if (cfg.gate != GATE_OPEN)
 		return 0;
 	t = thread_get(task);
 	s = scratch_get(task);
@@ -213,7 +213,7 @@ int on_entry(struct pt_regs *ctx)
 	struct thread *t;
 	struct act *a;
 
-	if (!cfg.gate)
+	if (cfg.gate != GATE_OPEN)
 		return 0;
 	t = thread_get(task);
 	s = scratch_get(task);
@@ -249,7 +249,7 @@ int on_return(struct pt_regs *ctx)
 	__u32 flags = 0, start;
 	__u64 f, ts, p;
 
-	if (!cfg.gate)
+	if (cfg.gate != GATE_OPEN)
 		return 0;
 	t = thread_get(task);
 	s = scratch_get(task);
@@ -313,7 +313,8 @@ int on_type_dealloc(struct pt_regs *ctx)
 SEC("uprobe.s")
 int on_run_main(struct pt_regs *ctx)
 {
-	cfg.gate = 1;
+	if (cfg.gate == GATE_CLOSED)
+		cfg.gate = GATE_OPEN;
 	process_event(EVP_RUNMAIN, bpf_get_current_pid_tgid() >> 32, 0, 0, 0);
 	return 0;
 }
