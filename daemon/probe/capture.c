@@ -342,7 +342,7 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 void capture_detach(struct capture *c)
 {
 	if (c->bpf)
-		c->bpf->data->cfg.gate = 0;
+		c->bpf->data->cfg.gate = GATE_OVER; /* closed, Py_RunMain would open it again */
 	for (size_t i = c->nattached; i-- > 0;)
 		attachment_deinit(&c->attached[i]);
 	c->nattached = 0;
