@@ -412,7 +412,10 @@ static long wait_ring(__u32 i, struct ring_ctx *c)
 {
 	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
 		return 1;
-	return (i & 63) == 63 && bpf_ktime_get_ns() - c->start > cfg.wait_ns;
+	if ((i & 255) != 255)
+		return 0;
+	yield();
+	return bpf_ktime_get_ns() - c->start > cfg.wait_ns;
 }
 
 /* Above the mark the target waits: a bounded spin, then a stop until drained.

@@ -18,6 +18,16 @@ struct wait_ctx {
 	__u32 ready;
 };
 
+/* A kernel without preemption (PREEMPT_NONE) keeps the CPU from the daemon while
+ * a program spins. No helper yields as such; this one passes a cond_resched() on
+ * its way through get_user_pages() (mm/gup.c, Linux 6.18). */
+static __always_inline void yield(void)
+{
+	__u64 w;
+
+	bpf_copy_from_user_task(&w, sizeof(w), (void *)cfg.runtime, bpf_get_current_task_btf(), 0);
+}
+
 static long wait_plan(__u32 i, struct wait_ctx *w)
 {
 	if (w->type) {
@@ -35,7 +45,10 @@ static long wait_plan(__u32 i, struct wait_ctx *w)
 			return 1;
 		}
 	}
-	return (i & 63) == 63 && bpf_ktime_get_ns() - w->start > cfg.plan_ns;
+	if ((i & 255) != 255)
+		return 0;
+	yield();
+	return bpf_ktime_get_ns() - w->start > cfg.plan_ns;
 }
 
 static __always_inline int await_plan(__u64 key, __u32 type)
