@@ -182,9 +182,10 @@ static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p
 	s->varcut = 0;
 	if (name) {
 		flags = EVV_NAMED;
-		tree(s, name, QM_NAME);
+		if (!put_near(s, name))
+			tree(s, name, QM_NAME);
 	}
-	if (!put_static(s, p)) {
+	if (!put_near(s, p)) {
 		/* half of what is left, so that a large variable leaves something to the next */
 		s->varnodes = s->nodes > 32 ? s->nodes / 2 : s->nodes > 1 ? s->nodes : 1;
 		head = s->varnodes;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * memory.bpf.h: the target's memory through a small cache of 1 KB lines.
+ * memory.bpf.h: the target's memory through a small cache of lines.
  *
  * A read costs the same for 8 bytes and for 1 KB, and a frame's objects lie
  * close together, so whole lines are read and kept for the one event. Reads are
  * by aligned words; an address that is not is rounded down (the target may lie).
  * A page that is absent is faulted in by bpf_copy_from_user, which alone may.
+ *
+ * What costs is calls, each return of which is a mispredicted branch on CPUs with
+ * a mitigation for return speculation: paths that every line takes are inlined,
+ * and loops do several turns a callback.
  */
 #ifndef MEMORY_BPF_H
 #define MEMORY_BPF_H
@@ -54,57 +58,94 @@ static __always_inline __u32 ld32(struct scratch *s, __u64 addr)
 	return addr & 4 ? w >> 32 : (__u32)w;
 }
 
+/*
+ * The object at addr when its first `need` bytes lie in one line, else NULL: one
+ * check of the tag serves all of its fields. need <= LINE_SLACK.
+ */
+static __always_inline __u8 *near(struct scratch *s, __u64 addr, __u32 need)
+{
+	__u64 la = addr & ~(__u64)(LINE - 1);
+	__u32 i = line_index(la);
+
+	if ((addr & (LINE - 1)) + need > LINE)
+		return 0;
+	if (s->tag[i] != (la | s->turn) && line_fill(s, la))
+		return 0;
+	return s->line + i * LINE + (addr & (LINE - 8));
+}
+
+/* Where the record goes on, in registers while several words are appended. */
+struct cursor {
+	__u64 hash;
+	__u32 out;
+};
+
+static __always_inline struct cursor cursor(struct scratch *s)
+{
+	struct cursor c = { .hash = s->hash, .out = s->out & (REC_BYTES - 8) };
+
+	return c;
+}
+
+static __always_inline void cursor_end(struct scratch *s, struct cursor *c)
+{
+	s->hash = c->hash;
+	s->out = c->out;
+}
+
 /* Appends a word to the record and to the variable's hash. */
+static __always_inline void word(struct scratch *s, struct cursor *c, __u64 w)
+{
+	__u64 h = (c->hash ^ w) * HASH_MUL;
+
+	*(__u64 *)(s->rec + c->out) = w;
+	c->out += 8;
+	c->hash = h ^ (h >> 32);
+}
+
 static __always_inline void put(struct scratch *s, __u64 w)
 {
-	__u32 o = s->out & (REC_BYTES - 8);
-	__u64 h = (s->hash ^ w) * HASH_MUL;
+	struct cursor c = cursor(s);
 
-	*(__u64 *)(s->rec + o) = w;
-	s->out = o + 8;
-	s->hash = h ^ (h >> 32);
+	word(s, &c, w);
+	cursor_end(s, &c);
 }
+
+static __always_inline __u64 first_bytes(__u64 w, __u32 n)
+{
+	return n < 8 ? w & ((1ULL << (n * 8)) - 1) : w;
+}
+
+#define COPY_NEAR 64 /* bytes copied word by word, longer pieces by a read of their own */
 
 struct copy_ctx {
 	struct scratch *s;
-	__u64 addr;
 	__u32 n;
 };
 
-static long copy_word(__u32 i, struct copy_ctx *c)
+#define HASH_STEP 8 /* words a turn: a call costs more than a word */
+
+static long hash_words(__u32 turn, struct copy_ctx *c)
 {
-	__u32 left = c->n - i * 8;
-	__u64 w;
+	struct scratch *s = c->s;
+	struct cursor cu = cursor(s);
+	__u32 i = turn * (HASH_STEP * 8);
 
-	if (i * 8 >= c->n)
-		return 1;
-	w = ld(c->s, c->addr + i * 8);
-	if (left < 8)
-		w &= (1ULL << (left * 8)) - 1;
-	put(c->s, w);
-	return 0;
-}
-
-static long hash_word(__u32 i, struct copy_ctx *c)
-{
-	__u32 left = c->n - i * 8;
-	__u32 o = c->s->out & (REC_BYTES - 8);
-	__u64 w;
-
-	if (i * 8 >= c->n)
-		return 1;
-	w = *(__u64 *)(c->s->rec + o);
-	if (left < 8)
-		w &= (1ULL << (left * 8)) - 1;
-	put(c->s, w);
-	return 0;
+#pragma unroll
+	for (int k = 0; k < HASH_STEP; k++, i += 8) {
+		if (i >= c->n)
+			break;
+		word(s, &cu, first_bytes(*(__u64 *)(s->rec + cu.out), c->n - i));
+	}
+	cursor_end(s, &cu);
+	return i >= c->n;
 }
 
 /* Appends n bytes from addr, padded with zeros to a word; returns -1 when
  * unreadable (the bytes then are zeros). */
 __noinline int copy_bytes(struct scratch *s, __u64 addr, __u32 n)
 {
-	struct copy_ctx c = { .s = s, .addr = addr };
+	struct copy_ctx c = { .s = s };
 	__u32 o;
 	int bad = 0;
 
@@ -115,9 +156,14 @@ __noinline int copy_bytes(struct scratch *s, __u64 addr, __u32 n)
 	c.n = n;
 	if (!n)
 		return 0;
-	if (n <= 64 && !(addr & 7)) {
+	if (n <= COPY_NEAR && !(addr & 7)) {
 		s->fault = 0;
-		bpf_loop(8, copy_word, &c, 0);
+#pragma unroll
+		for (int k = 0; k < COPY_NEAR / 8; k++) {
+			if (k * 8 >= n)
+				break;
+			put(s, first_bytes(ld(s, addr + k * 8), n - k * 8));
+		}
 		return s->fault ? -1 : 0;
 	}
 	o = s->out & (REC_BYTES - 8);
@@ -126,7 +172,7 @@ __noinline int copy_bytes(struct scratch *s, __u64 addr, __u32 n)
 		__builtin_memset(s->rec + o, 0, 8);
 		bad = -1;
 	}
-	bpf_loop(512, hash_word, &c, 0);
+	bpf_loop(4096 / 8 / HASH_STEP, hash_words, &c, 0);
 	return bad;
 }
 

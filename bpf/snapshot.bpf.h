@@ -16,6 +16,12 @@
 /* CPython's static ints, 32 bytes each, from -5 (pycore_global_objects.h, 3.11). */
 #define SMALL_INTS 262
 
+/* Fields of the paths without a call, constants for the verifier's and speed's sake:
+ * the same in all versions with these probes (unicodeobject.h, 3.8 to 3.11). */
+#define L_STR_LENGTH 16
+#define L_STR_STATE 32
+#define L_STR_DATA 48
+
 static __always_inline __u32 static_kind(__u64 addr)
 {
 	__u32 i = (addr * cfg.static_mul) >> 57;
@@ -57,11 +63,18 @@ struct seq_ctx {
 	__u32 n, meta;
 };
 
-static long push_item(__u32 i, struct seq_ctx *c)
+#define STEP 4 /* elements a turn of a loop: a call costs more than an element */
+
+static long push_item(__u32 turn, struct seq_ctx *c)
 {
-	if (i >= c->n)
-		return 1;
-	push(c->s, ld(c->s, c->base + i * 8), c->meta);
+	__u32 i = turn * STEP;
+
+#pragma unroll
+	for (int k = 0; k < STEP; k++, i++) {
+		if (i >= c->n)
+			return 1;
+		push(c->s, ld(c->s, c->base + i * 8), c->meta);
+	}
 	return 0;
 }
 
@@ -75,7 +88,7 @@ __noinline int push_items(struct scratch *s, __u64 base, __u64 total, __u32 dept
 	if (depth >= cfg.limits.depth)
 		return 0;
 	c.n = room(s, total > 1 << 20 ? 1 << 20 : total, 1);
-	bpf_loop(QUEUE, push_item, &c, 0);
+	bpf_loop(QUEUE / STEP, push_item, &c, 0);
 	return c.n & 0xffff;
 }
 
@@ -84,20 +97,24 @@ struct dict_ctx {
 	__u32 n, meta;
 };
 
-static long push_entry(__u32 i, struct dict_ctx *c)
+static long push_entry(__u32 turn, struct dict_ctx *c)
 {
 	struct scratch *s = c->s;
-	__u64 e = s->entries + i * s->stride, key, value;
+	__u32 i = turn * STEP;
+	__u64 e, value;
 
-	if (i >= c->n || s->got >= s->want)
-		return 1;
-	value = s->values ? ld(s, s->values + i * 8) : ld(s, e + s->koff + 8);
-	if (!value)
-		return 0;
-	key = ld(s, e + s->koff);
-	push(s, key, c->meta | QM_NAME);
-	push(s, value, c->meta);
-	s->got++;
+#pragma unroll
+	for (int k = 0; k < STEP; k++, i++) {
+		if (i >= c->n || s->got >= s->want)
+			return 1;
+		e = s->entries + i * s->stride + s->koff;
+		value = ld(s, s->values ? s->values + i * 8 : e + 8);
+		if (!value)
+			continue;
+		push(s, ld(s, e), c->meta | QM_NAME);
+		push(s, value, c->meta);
+		s->got++;
+	}
 	return 0;
 }
 
@@ -141,7 +158,7 @@ __noinline int push_dict(struct scratch *s, __u64 keys, __u64 values, __u64 used
 		s->want = free;
 		s->varcut = 1;
 	}
-	bpf_loop(1024, push_entry, &c, 0);
+	bpf_loop(1024 / STEP, push_entry, &c, 0);
 	return s->got & 0xffff;
 }
 
@@ -531,18 +548,86 @@ static __always_inline void put_scalar(struct scratch *s, __u64 p, __u32 kind, _
  * singleton. 1: written. */
 static __always_inline int put_static(struct scratch *s, __u64 p)
 {
+	struct cursor c = cursor(s);
 	__u32 kind;
 
 	if (p - cfg.small_ints < SMALL_INTS * 32 && !(p & 7)) {
-		put(s, NODE(EVN_INT, 0, 1, 1));
-		put(s, (p - cfg.small_ints) / 32 - 5);
+		word(s, &c, NODE(EVN_INT, 0, 1, 1));
+		word(s, &c, (p - cfg.small_ints) / 32 - 5);
+		cursor_end(s, &c);
 		return 1;
 	}
 	kind = singleton(static_kind(p));
 	if (!kind)
 		return 0;
-	put(s, NODE(kind, 0, 0, 0));
+	word(s, &c, NODE(kind, 0, 0, 0));
+	cursor_end(s, &c);
 	return 1;
+}
+
+/* The longest text put_near() takes. */
+#define NEAR_TEXT 64
+
+/* A short ASCII text in one line, o: its object. */
+static __always_inline int put_near_str(struct scratch *s, __u64 p, __u8 *o)
+{
+	__u64 len = *(__u64 *)(o + L_STR_LENGTH);
+	__u32 st = *(__u32 *)(o + L_STR_STATE), n = len;
+	struct cursor c = cursor(s);
+
+	if (len > NEAR_TEXT || len > cfg.limits.string || (st & 0x60) != 0x60 ||
+	    (p & (LINE - 1)) + L_STR_DATA + len > LINE)
+		return 0;
+	word(s, &c, NODE(EVN_STR, EVNF_WIDTH1, n, n));
+#pragma unroll
+	for (int k = 0; k < NEAR_TEXT / 8; k++) {
+		if (k * 8 >= n)
+			break;
+		word(s, &c, first_bytes(*(__u64 *)(o + L_STR_DATA + k * 8), n - k * 8));
+	}
+	cursor_end(s, &c);
+	return 1;
+}
+
+/*
+ * The values most variables have, without a call: small ints and singletons, ints
+ * up to 60 bits, floats, short ASCII texts that lie in one line. 1: written.
+ */
+static __always_inline int put_near(struct scratch *s, __u64 p)
+{
+	struct cursor c;
+	__s64 size, v;
+	__u64 d, n;
+	__u8 *o;
+
+	if (put_static(s, p))
+		return 1;
+	o = near(s, p, 48);
+	if (!o)
+		return 0;
+	switch (static_kind(*(__u64 *)(o + 8))) {
+	case CS_long + 1:
+		size = *(__s64 *)(o + 16);
+		d = *(__u64 *)(o + 24);
+		n = size < 0 ? -size : size;
+		if (n > 2)
+			return 0;
+		v = n == 2 ? (d & 0x3fffffff) | (d >> 32 & 0x3fffffff) << 30 : n ? d & 0x3fffffff : 0;
+		c = cursor(s);
+		word(s, &c, NODE(EVN_INT, 0, 1, 1));
+		word(s, &c, size < 0 ? -v : v);
+		cursor_end(s, &c);
+		return 1;
+	case CS_float + 1:
+		c = cursor(s);
+		word(s, &c, NODE(EVN_FLOAT, 0, 1, 1));
+		word(s, &c, *(__u64 *)(o + 16));
+		cursor_end(s, &c);
+		return 1;
+	case CS_str + 1:
+		return put_near_str(s, p, o);
+	}
+	return 0;
 }
 
 /* Visits the object at the head of the queue. A BPF program may be eight calls
@@ -648,11 +733,31 @@ struct walk_ctx {
 	struct scratch *s;
 };
 
+/* The head of the queue, when it is one of the common values and within the budget. */
+static __always_inline int visit_near(struct scratch *s)
+{
+	struct qent *q = &s->q[s->qh & (QUEUE - 1)];
+	__u64 p = q->ptr, name = q->meta & QM_NAME;
+
+	if (!p || s->out > EV_MAX_VALUES || (!name && !s->varnodes) || !put_near(s, p))
+		return 0;
+	s->qh++;
+	if (!name)
+		s->varnodes--;
+	return 1;
+}
+
 static long visit_next(__u32 i, struct walk_ctx *c)
 {
-	if (c->s->qh == c->s->qt)
-		return 1;
-	visit(c->s);
+	struct scratch *s = c->s;
+
+#pragma unroll
+	for (int k = 0; k < STEP; k++) {
+		if (s->qh == s->qt)
+			return 1;
+		if (!visit_near(s))
+			visit(s);
+	}
 	return 0;
 }
 
@@ -665,7 +770,7 @@ static __always_inline void tree(struct scratch *s, __u64 p, __u32 meta)
 	push(s, p, meta);
 	visit(s);
 	if (s->qh != s->qt)
-		bpf_loop(2 * QUEUE, visit_next, &c, 0);
+		bpf_loop(2 * QUEUE / STEP, visit_next, &c, 0);
 }
 
 #endif

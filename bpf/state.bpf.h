@@ -11,6 +11,7 @@
 
 #define NLINES 64	   /* cached lines of target memory, valid for one event */
 #define LINE 512	   /* never crosses a page */
+#define LINE_SLACK 128	   /* longest object looked at within one line */
 #define QUEUE 512	   /* objects waiting to be visited */
 #define REC_BYTES 16384	   /* EV_MAX_RECORD */
 #define REC_SLACK 4104	   /* one longest piece beyond any masked offset */
@@ -48,7 +49,7 @@ struct scratch {
 	__u64 first;
 	struct qent q[QUEUE];
 	__u8 rec[REC_BYTES + REC_SLACK];
-	__u8 line[NLINES * LINE];
+	__u8 line[NLINES * LINE + LINE_SLACK];
 };
 
 struct act {
