@@ -136,9 +136,11 @@ __noinline int keys_open(struct scratch *s, __u64 keys)
 	return n & 0x1ffffff;
 }
 
-/* A dict's pairs (or, with `values`, an instance's inline values); how many. */
-__noinline int push_dict(struct scratch *s, __u64 keys, __u64 values, __u64 used, __u32 depth)
+/* A dict's pairs (or, with `values`, an instance's inline values); how many.
+ * depth_from: depth, and in its upper half the first entry. */
+__noinline int push_dict(struct scratch *s, __u64 keys, __u64 values, __u64 used, __u64 depth_from)
 {
+	__u32 depth = depth_from, from = (depth_from >> 32) & 0xff;
 	struct dict_ctx c = { .s = s, .meta = depth + 1 };
 	__u32 free;
 
@@ -149,7 +151,9 @@ __noinline int push_dict(struct scratch *s, __u64 keys, __u64 values, __u64 used
 	c.n = keys_open(s, keys);
 	if (c.n > 1024)
 		c.n = 1024;
-	s->values = values;
+	c.n = c.n > from ? c.n - from : 0;
+	s->entries += from * s->stride;
+	s->values = values ? values + from * 8 : 0;
 	s->got = 0;
 	/* a key that is a str costs no budget: only its value does */
 	s->want = room(s, used > 1 << 20 ? 1 << 20 : used, 1);
@@ -348,13 +352,53 @@ static long push_slot(__u32 i, struct slot_ctx *c)
 	return 0;
 }
 
-/* An instance: member slots, then its dict's or inline values' pairs. */
+static long push_value(__u32 turn, struct dict_ctx *c)
+{
+	struct scratch *s = c->s;
+	__u32 i = turn * STEP;
+	__u64 value;
+
+#pragma unroll
+	for (int k = 0; k < STEP; k++, i++) {
+		if (i >= c->n)
+			return 1;
+		value = ld(s, s->values + i * 8);
+		push(s, value, c->meta);
+		s->got += value != 0;
+	}
+	return 0;
+}
+
+/* How many of an instance's values are set: the byte before the prefix's size
+ * (pycore_dict.h, 3.11). */
+static __always_inline __u32 values_used(struct scratch *s, __u64 values)
+{
+	return ld(s, values - 8) >> 48 & 0xff;
+}
+
+/* The values that the type's definition names, by position; how many. s->got: those set. */
+__noinline int push_values(struct scratch *s, __u64 values, __u32 nkeys, __u32 depth)
+{
+	struct dict_ctx c = { .s = s, .meta = depth + 1 };
+
+	if (!s)
+		return 0;
+	c.n = room(s, nkeys, 1);
+	s->values = values;
+	s->got = 0;
+	bpf_loop(QUEUE / STEP, push_value, &c, 0);
+	return c.n & 0xffff;
+}
+
+#define OUTGROWN 32 /* instances with newer keys before the type is described again */
+
+/* An instance: member slots, then its dict's or inline values. */
 __noinline int put_object(struct scratch *s, __u64 p, __u64 type, __u32 depth)
 {
 	struct slot_ctx sc = { .s = s, .p = p, .type = type, .meta = depth + 1 };
 	struct ctrec_typeplan *plan;
-	__u64 dict = 0, values = 0, keys, used = 0;
-	__u32 id, n = 0;
+	__u64 dict = 0, values = 0, used = 0;
+	__u32 id, n = 0, npos = 0;
 
 	if (!s)
 		return 0;
@@ -383,18 +427,22 @@ __noinline int put_object(struct scratch *s, __u64 p, __u64 type, __u32 depth)
 	if (sc.n)
 		bpf_loop(CTREC_MAX_SLOTS, push_slot, &sc, 0);
 	if (values) {
-		keys = ld(s, type + L.heaptype_cached_keys);
-		used = ld(s, keys + L.keys_nentries);
-		n = push_dict(s, keys, values, used > 64 ? 64 : used, depth);
-		if (!s->varcut)
-			used = n;
+		used = values_used(s, values);
+		npos = push_values(s, values, plan->nkeys, depth);
+		used = used > s->got ? used - s->got : 0;
+		if (used && npos == plan->nkeys) {
+			if (++plan->outgrown >= OUTGROWN)
+				bpf_map_delete_elem(&types, &type);
+			n = push_dict(s, ld(s, type + L.heaptype_cached_keys), values, used,
+				      depth | (__u64)npos << 32);
+		}
 	} else if (dict) {
 		used = ld(s, dict + L.dict_used);
 		n = push_dict(s, ld(s, dict + L.dict_keys), ld(s, dict + L.dict_values), used, depth);
 	}
 	put(s, NODE(EVN_OBJECT, 0, n, used > 0xffffffff ? 0xffffffff : used));
 	put(s, p);
-	put(s, id);
+	put(s, id | (__u64)npos << 32);
 	return 0;
 }
 
@@ -739,7 +787,12 @@ static __always_inline int visit_near(struct scratch *s)
 	struct qent *q = &s->q[s->qh & (QUEUE - 1)];
 	__u64 p = q->ptr, name = q->meta & QM_NAME;
 
-	if (!p || s->out > EV_MAX_VALUES || (!name && !s->varnodes) || !put_near(s, p))
+	if (!p) {
+		put(s, NODE(EVN_NULL, 0, 0, 0));
+		s->qh++;
+		return 1;
+	}
+	if (s->out > EV_MAX_VALUES || (!name && !s->varnodes) || !put_near(s, p))
 		return 0;
 	s->qh++;
 	if (!name)

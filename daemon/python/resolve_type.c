@@ -21,6 +21,9 @@
 #define FIELDS_MAX 255
 #define FIELDS_BYTES 8192
 #define MEMBERS_MAX 1024
+#define KEYS_MAX 30 /* SHARED_KEYS_MAX_SIZE, Include/internal/pycore_dict.h */
+#define KEYS_SPLIT 2
+#define SHARED_ENTRY 16 /* key, value */
 
 /* PyMemberDef: name, type, offset, flags, doc; Include/structmember.h */
 #define MEMBER_SIZE 40
@@ -50,7 +53,7 @@ struct type_def {
 	struct type_copy t;
 	struct ctrec_typeplan *plan;
 	struct ev_deftype d;
-	struct buf fields;
+	struct buf fields, keys;
 	uint64_t mro[MRO_MAX];
 	size_t nmro;
 };
@@ -207,6 +210,44 @@ static void take_dict(struct type_def *def)
 		def->plan->dictoffset = offset;
 }
 
+/*
+ * The keys its instances share while they have no dict of their own. They only
+ * grow while the type lives (Objects/dictobject.c, insert_into_dictkeys), so that
+ * an entry's index is its name.
+ */
+static void take_keys(struct type_def *def)
+{
+	const struct ctrec_layout *l = def->l;
+	struct ctrec_typeplan *plan = def->plan;
+	uint8_t head[64], entries[KEYS_MAX * SHARED_ENTRY];
+	uint64_t at, n;
+
+	if (!plan->managed || !(def->t.flags & TPF_HEAPTYPE) ||
+	    def->t.len < l->heaptype_cached_keys + 8)
+		return;
+	at = field_u64(def->t.c, l->heaptype_cached_keys);
+	if (!at || objects_read(&def->r->o, at, head, l->keys_indices, l->keys_indices) < 0 ||
+	    head[l->keys_kind] != KEYS_SPLIT || head[l->keys_log2_index_bytes] > 16)
+		return;
+	n = field_u64(head, l->keys_nentries);
+	n = n < KEYS_MAX ? n : KEYS_MAX;
+	at += l->keys_indices + (1u << head[l->keys_log2_index_bytes]);
+	if (!n || objects_read(&def->r->o, at, entries, n * SHARED_ENTRY, n * SHARED_ENTRY) < 0)
+		return;
+	while (plan->nkeys < n) {
+		size_t len = def->keys.len;
+
+		if (objects_str(&def->r->o, field_u64(entries, plan->nkeys * SHARED_ENTRY), &def->keys,
+				256) != 0 || def->keys.len >= FIELDS_BYTES) {
+			def->keys.len = len;
+			break;
+		}
+		buf_u8(&def->keys, 0);
+		plan->nkeys++;
+	}
+	def->d.nkeys = plan->nkeys;
+}
+
 /* A named tuple: the first _fields along the MRO, a tuple of str. */
 static void take_tuple_fields(struct type_def *def)
 {
@@ -265,6 +306,7 @@ static void take_kind(struct type_def *def)
 		take_tuple_fields(def);
 	if (kind == CTK_OPAQUE) {
 		take_dict(def);
+		take_keys(def);
 		if (def->t.flags & TPF_BASE_EXC) {
 			def->d.flags |= EVT_EXCEPTION;
 			add_slot(def, def->l->exc_args, "args", 4);
@@ -338,14 +380,16 @@ int resolve_type(struct resolver *r, uint64_t addr, uint32_t id, struct ctrec_ty
 	} else {
 		put_unknown(def, defs, start);
 	}
-	def->d.fields_len = def->fields.len;
+	def->d.fields_len = def->fields.len + def->keys.len;
 	buf_append(defs, def->fields.data, def->fields.len);
+	buf_append(defs, def->keys.data, def->keys.len);
 	record_pad(defs, start);
 	if (!defs->oom) {
 		def->d.h.size = defs->len - start;
 		memcpy(defs->data + start, &def->d, sizeof(def->d));
 	}
 	buf_deinit(&def->fields);
+	buf_deinit(&def->keys);
 	free(def);
 	return buf_check(defs);
 }

@@ -14,7 +14,7 @@
 
 struct parts {
 	const char *name, *module, *fields;
-	uint32_t nfields; /* those that are there */
+	uint32_t nfields, nkeys; /* those that are there */
 };
 
 static int take(const char **p, size_t *left, uint32_t len, const char **ret)
@@ -43,13 +43,19 @@ static int split(const struct ev_deftype *d, struct parts *parts)
 		return 1;
 	if (d->nslots > VALUE_MAX_NODES)
 		return 1;
-	parts->nfields = 0;
-	for (uint32_t i = 0; i < d->fields_len && parts->nfields < d->nfields; i++)
-		parts->nfields += parts->fields[i] == 0;
+	parts->nfields = parts->nkeys = 0;
+	for (uint32_t i = 0; i < d->fields_len; i++) {
+		if (parts->fields[i])
+			continue;
+		if (parts->nfields < d->nfields)
+			parts->nfields++;
+		else if (parts->nkeys < d->nkeys)
+			parts->nkeys++;
+	}
 	return 0;
 }
 
-/* Texts into one run of zero-terminated UTF-8: name, module, fields. */
+/* Texts into one run of zero-terminated UTF-8: name, module, fields, keys. */
 static void texts(struct buf *b, const struct ev_deftype *d, const struct parts *parts)
 {
 	const char *field = parts->fields;
@@ -59,7 +65,7 @@ static void texts(struct buf *b, const struct ev_deftype *d, const struct parts 
 	buf_u8(b, 0);
 	text_utf8(b, parts->module, strnlen(parts->module, d->module_len));
 	buf_u8(b, 0);
-	for (uint32_t i = 0; i < parts->nfields; i++) {
+	for (uint32_t i = 0; i < parts->nfields + parts->nkeys; i++) {
 		size_t n = strlen(field);
 
 		text_utf8(b, field, n);
@@ -73,6 +79,7 @@ int codes_define_type(struct codes *c, const struct ev_deftype *d)
 	struct parts parts;
 	struct value_type *t;
 	const char **fields, *text;
+	uint32_t names;
 	int rc;
 
 	if (split(d, &parts))
@@ -82,16 +89,18 @@ int codes_define_type(struct codes *c, const struct ev_deftype *d)
 	texts(&c->scratch, d, &parts);
 	if (c->scratch.oom)
 		return buf_check(&c->scratch);
-	t = malloc(sizeof(*t) + parts.nfields * sizeof(*fields) + c->scratch.len);
+	names = parts.nfields + parts.nkeys;
+	t = malloc(sizeof(*t) + names * sizeof(*fields) + c->scratch.len);
 	if (!t)
 		return err_set(ERR_NOMEM, "a type");
 	fields = (const char **)(t + 1);
-	text = memcpy(fields + parts.nfields, c->scratch.data, c->scratch.len);
+	text = memcpy(fields + names, c->scratch.data, c->scratch.len);
 	*t = (struct value_type){ .flags = d->flags, .nslots = d->nslots, .nfields = parts.nfields,
-				  .fields = fields, .name = text };
+				  .nkeys = parts.nkeys, .fields = fields,
+				  .keys = fields + parts.nfields, .name = text };
 	text += strlen(text) + 1;
 	t->module = text;
-	for (uint32_t i = 0; i < parts.nfields; i++) {
+	for (uint32_t i = 0; i < names; i++) {
 		text += strlen(text) + 1;
 		fields[i] = text;
 	}

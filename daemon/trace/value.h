@@ -23,9 +23,10 @@
 struct value_type {
 	uint32_t flags; /* EVT_* */
 	uint32_t nslots;
-	uint32_t nfields;
+	uint32_t nfields, nkeys;
 	const char *name, *module; /* UTF-8 */
 	const char *const *fields; /* nfields of them */
+	const char *const *keys;   /* names of an instance's first attributes, nkeys of them */
 	uint32_t trace_type;	   /* cache of the writer's type id + 1; 0: not interned yet */
 };
 

@@ -123,15 +123,20 @@ static bool encode_enum_member(struct value_encoder *v, const struct value_node 
 {
 	const struct value_node *c = &v->tree.nodes[n->first];
 
-	for (uint32_t i = n->type->nslots; i + 1 < n->nchildren; i += 2) {
-		if (!is_text(&c[i], "_name_") || c[i + 1].kind != EVN_STR)
-			continue;
-		buf_printf(&v->text, "%s.", n->type->name);
-		encode_name(v, &c[i + 1]);
-		put_made(v, type_of(v, n, B_OBJECT));
-		return true;
-	}
-	return false;
+	const struct value_node *name = NULL;
+
+	for (uint32_t i = 0; i < n->nkeys && i < n->type->nkeys && !name; i++)
+		if (strcmp(n->type->keys[i], "_name_") == 0)
+			name = &c[n->type->nslots + i];
+	for (uint32_t i = n->type->nslots + n->nkeys; i + 1 < n->nchildren && !name; i += 2)
+		if (is_text(&c[i], "_name_"))
+			name = &c[i + 1];
+	if (!name || name->kind != EVN_STR)
+		return false;
+	buf_printf(&v->text, "%s.", n->type->name);
+	encode_name(v, name);
+	put_made(v, type_of(v, n, B_OBJECT));
+	return true;
 }
 
 static void put_slot_name(struct value_encoder *v, const struct value_type *t, uint32_t i)
@@ -149,6 +154,17 @@ static void put_slot_name(struct value_encoder *v, const struct value_type *t, u
 	put_text(v->out, name, strlen(name));
 }
 
+static void put_shared_name(struct value_encoder *v, const struct value_type *t, uint32_t i)
+{
+	char unnamed[24];
+	const char *name = unnamed;
+
+	snprintf(unnamed, sizeof(unnamed), "attribute %u", i);
+	if (t && i < t->nkeys)
+		name = t->keys[i];
+	put_text(v->out, name, strlen(name));
+}
+
 static void put_key_name(struct value_encoder *v, const struct value_node *key)
 {
 	buf_clear(&v->text);
@@ -156,11 +172,34 @@ static void put_key_name(struct value_encoder *v, const struct value_node *key)
 	put_text(v->out, v->text.data, v->text.len);
 }
 
+/* The children of an instance: single values first, then pairs of key and value. */
+struct fields {
+	const struct value_node *c;
+	uint32_t singles, n, i;
+};
+
+/* The next field that has a value, its index in *at; NULL: no more. */
+static const struct value_node *next_field(struct fields *f, uint32_t *at)
+{
+	while (f->i < f->n) {
+		const struct value_node *value = &f->c[f->i < f->singles ? f->i : f->i + 1];
+
+		*at = f->i;
+		f->i += f->i < f->singles ? 1 : 2;
+		if (value->kind != EVN_NULL)
+			return value;
+	}
+	return NULL;
+}
+
 void encode_object(struct value_encoder *v, const struct value_node *n, unsigned depth)
 {
-	const struct value_node *c = &v->tree.nodes[n->first];
-	uint32_t nslots = n->type ? n->type->nslots : 0, fields = 0;
+	uint32_t nslots = n->type ? n->type->nslots : 0, count = 0, at;
+	const struct fields all = { .c = &v->tree.nodes[n->first], .singles = nslots + n->nkeys,
+				    .n = n->nchildren };
+	const struct value_node *value;
 	bool cut = n->total > n->n;
+	struct fields f;
 
 	if (n->flags & EVNF_DEPTH || depth > MAX_NESTING) {
 		buf_printf(&v->text, "<%s …>", n->type ? n->type->name : "object");
@@ -173,24 +212,23 @@ void encode_object(struct value_encoder *v, const struct value_node *n, unsigned
 	if (n->flags & EVNF_PARTIAL)
 		v->result->unreadable++;
 	v->result->truncated |= cut;
-	for (uint32_t i = 0; i < n->nchildren; i += i < nslots ? 1 : 2)
-		fields += c[i < nslots ? i : i + 1].kind != EVN_NULL;
+	for (f = all; next_field(&f, &at);)
+		count++;
 	PUT(v->out, "\xa4" KEY_KIND "\x66Struct\x6c" "field_values");
-	put_head(v->out, CBOR_ARRAY, fields + cut);
-	for (uint32_t i = 0; i < n->nchildren; i += i < nslots ? 1 : 2)
-		if (c[i < nslots ? i : i + 1].kind != EVN_NULL)
-			encode_node(v, &c[i < nslots ? i : i + 1], depth + 1);
+	put_head(v->out, CBOR_ARRAY, count + cut);
+	for (f = all; (value = next_field(&f, &at));)
+		encode_node(v, value, depth + 1);
 	if (cut)
 		put_more(v, n->total - n->n);
 	PUT(v->out, "\x6b" "field_names");
-	put_head(v->out, CBOR_ARRAY, fields + cut);
-	for (uint32_t i = 0; i < n->nchildren; i += i < nslots ? 1 : 2) {
-		if (c[i < nslots ? i : i + 1].kind == EVN_NULL)
-			continue;
-		if (i < nslots)
-			put_slot_name(v, n->type, i);
+	put_head(v->out, CBOR_ARRAY, count + cut);
+	for (f = all; next_field(&f, &at);) {
+		if (at < nslots)
+			put_slot_name(v, n->type, at);
+		else if (at < all.singles)
+			put_shared_name(v, n->type, at - nslots);
 		else
-			put_key_name(v, &c[i]);
+			put_key_name(v, &all.c[at]);
 	}
 	if (cut)
 		put_text(v->out, "…", strlen("…"));

@@ -72,7 +72,7 @@ static uint32_t children(const struct value_node *n)
 	case EVN_OBJECT:
 		if (n->flags & EVNF_DEPTH)
 			return 0;
-		return (n->type ? n->type->nslots : 0) + 2u * n->n;
+		return (n->type ? n->type->nslots : 0) + n->nkeys + 2u * n->n;
 	case EVN_RANGE:
 	case EVN_SLICE:
 		return n->flags & EVNF_DEPTH ? 0 : 3;
@@ -127,10 +127,16 @@ static int decode_node(struct value_node *n, const struct value_env *env, const 
 		n->type_id = (uint32_t)take_u64(p, left);
 	if (has_address(e.kind))
 		n->addr = take_u64(p, left);
-	if (has_own_type(e.kind))
-		n->type_id = (uint32_t)take_u64(p, left);
+	if (has_own_type(e.kind)) {
+		uint64_t w = take_u64(p, left);
+
+		n->type_id = (uint32_t)w;
+		n->nkeys = e.kind == EVN_OBJECT ? w >> 32 : 0;
+	}
 	if (n->type_id)
 		n->type = env->type(env->ctx, n->type_id);
+	if (n->nkeys > VALUE_MAX_NODES)
+		return 1;
 	n->data = *p;
 	words = EV_PAD8(n->size);
 	if (words > *left)

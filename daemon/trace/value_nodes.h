@@ -15,6 +15,7 @@ struct value_node {
 	uint32_t size;
 	uint32_t parent, first, nchildren; /* indices of nodes; the root's parent is itself */
 	uint32_t type_id;		   /* 0: none */
+	uint32_t nkeys;			   /* EVN_OBJECT: children that are the type's keys */
 	uint64_t addr;
 	struct value_type *type; /* NULL: none or not known */
 };

@@ -150,9 +150,10 @@ enum ev_kind {
 	EVN_SET = 18,
 	EVN_FROZENSET = 19,
 	EVN_DICT = 20,
-	/* payload: address, type id (always, whatever the flags). Children: one for each
-	 * slot the type's definition lists (nslots there), then n pairs key, value of its dict;
-	 * none at all with EVNF_DEPTH. */
+	/* payload: address, then a word (always, whatever the flags): the type id, and in its
+	 * upper half k. Children: one for each slot the type's definition lists (nslots there),
+	 * one for each of the first k of its keys (EVN_NULL: not set), then n pairs key, value of
+	 * its dict; none at all with EVNF_DEPTH. total: pairs there were. */
 	EVN_OBJECT = 21,
 	EVN_RANGE = 22, /* payload: address; 3 children: start, stop, step */
 	EVN_SLICE = 23, /* payload: address; 3 children */
@@ -284,9 +285,10 @@ struct ev_defcode {
 #define EVC_PARTIAL 2 /* something of it could not be read */
 
 /*
- * A type. name and module (UTF-8, padded), then nfields zero-terminated field
+ * A type. name and module (UTF-8, padded), then nfields + nkeys zero-terminated
  * names, padded as one block of fields_len bytes: the names of the nslots
- * member slots in order for EVT_SLOTS, or a named tuple's fields.
+ * member slots in order for EVT_SLOTS, or a named tuple's fields; then the
+ * attributes that its instances share the order of (the type's cached keys).
  */
 struct ev_deftype {
 	struct ev_header h;
@@ -294,7 +296,8 @@ struct ev_deftype {
 	ev_u32 flags; /* EVT_* */
 	ev_u32 nslots;
 	ev_u32 nfields;
-	ev_u32 name_len, module_len, fields_len, pad;
+	ev_u32 name_len, module_len, fields_len;
+	ev_u32 nkeys;
 };
 #define EVT_SLOTS 1
 #define EVT_NAMEDTUPLE 2

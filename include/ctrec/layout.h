@@ -143,6 +143,8 @@ struct ctrec_typeplan {
 	ev_u8 managed;	   /* the instance has a managed dict (Py_TPFLAGS_MANAGED_DICT) */
 	ev_u16 nslots;
 	ev_u32 dictoffset; /* of a plain __dict__ pointer; 0: none */
+	ev_u16 nkeys;	   /* shared keys that the definition names */
+	ev_u16 outgrown;   /* capture's: instances seen with more of them */
 	ev_u16 slots[CTREC_MAX_SLOTS]; /* byte offsets of T_OBJECT / T_OBJECT_EX members */
 };
 

@@ -82,7 +82,7 @@ static inline void node_str(struct buf *b, const char *s)
 
 /* A container's or by-name node: address, and the type's id where it is not 0. */
 static inline void node_box(struct buf *b, unsigned kind, unsigned flags, unsigned n, unsigned total,
-			    uint64_t addr, uint32_t type)
+			    uint64_t addr, uint64_t type)
 {
 	bool own = kind == EVN_OBJECT || kind == EVN_CLASS || kind == EVN_OPAQUE;
 

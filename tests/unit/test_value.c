@@ -22,14 +22,16 @@ static char *type_names[64];
 static uint32_t ntypes;
 
 static const char *const point_fields[] = { "x", "y" };
+static const char *const shared_keys[] = { "a", "_name_", "c" };
 static struct value_type types[] = {
-	{ 0, 0, 0, "Color", "mod", NULL, 0 },			       /* 1: an int's subclass */
-	{ EVT_NAMEDTUPLE, 0, 2, "Point", "mod", point_fields, 0 },     /* 2 */
-	{ EVT_SLOTS, 2, 2, "Slotted", "mod", point_fields, 0 },	       /* 3 */
-	{ EVT_ENUM, 0, 0, "Shade", "mod", NULL, 0 },		       /* 4 */
-	{ EVT_EXCEPTION, 1, 0, "MyError", "mod", NULL, 0 },	       /* 5 */
-	{ 0, 0, 0, "defaultdict", "collections", NULL, 0 },	       /* 6 */
-	{ 0, 0, 0, "int", "builtins", NULL, 0 },		       /* 7 */
+	{ .name = "Color", .module = "mod" }, /* 1: an int's subclass */
+	{ EVT_NAMEDTUPLE, .nfields = 2, .fields = point_fields, .name = "Point", .module = "mod" }, /* 2 */
+	{ EVT_SLOTS, 2, 2, .fields = point_fields, .name = "Slotted", .module = "mod" },	    /* 3 */
+	{ EVT_ENUM, .name = "Shade", .module = "mod", .nkeys = 3, .keys = shared_keys },	    /* 4 */
+	{ EVT_EXCEPTION, .nslots = 1, .name = "MyError", .module = "mod" },			    /* 5 */
+	{ .name = "defaultdict", .module = "collections" },					    /* 6 */
+	{ .name = "int", .module = "builtins" },						    /* 7 */
+	{ .name = "Shared", .module = "mod", .nkeys = 3, .keys = shared_keys },			    /* 8 */
 };
 
 static struct value_type *find_type(void *ctx, uint32_t id)
@@ -384,12 +386,39 @@ START_TEST(test_objects)
 	node_str(&in, "_name_");
 	node_str(&in, "DARK");
 	SHOWN(RAW("Shade.DARK", "Shade"));
+	node_box(&in, EVN_OBJECT, 0, 0, 0, 0x1, 4 | 2ull << 32);
+	node_int(&in, 2);
+	node_str(&in, "LIGHT");
+	SHOWN(RAW("Shade.LIGHT", "Shade"));
 	node_box(&in, EVN_TUPLE, 0, 2, 2, 0x1, 2);
 	node_int(&in, 3);
 	node_int(&in, 4);
 	SHOWN("{kind:Struct,field_values:[" INT("3") "," INT("4") "],field_names:[x,y],type_id:Point}");
 	node_box(&in, EVN_OBJECT, EVNF_DEPTH, 0, 0, 0x1, 3);
 	SHOWN(RAW("<Slotted …>", "Slotted"));
+}
+END_TEST
+
+START_TEST(test_shared_keys)
+{
+	node_box(&in, EVN_OBJECT, 0, 1, 1, 0x1, 8 | 3ull << 32); /* a, _name_ (unset), c, then newer ones */
+	node_int(&in, 1);
+	node(&in, EVN_NULL, 0, 0, 0);
+	node_int(&in, 3);
+	node_str(&in, "newer");
+	node_int(&in, 4);
+	SHOWN("{kind:Struct,field_values:[" INT("1") "," INT("3") "," INT("4")
+	      "],field_names:[a,c,newer],type_id:Shared}");
+	node_box(&in, EVN_OBJECT, 0, 0, 2, 0x1, 8 | 1ull << 32);
+	node_int(&in, 1);
+	SHOWN("{kind:Struct,field_values:[" INT("1") "," RAW("… +2 more", "Object")
+	      "],field_names:[a,…],type_id:Shared}");
+	/* a definition that was lost */
+	node_box(&in, EVN_OBJECT, 0, 0, 0, 0x1, 99 | 2ull << 32);
+	node_int(&in, 1);
+	node_int(&in, 2);
+	SHOWN("{kind:Struct,field_values:[" INT("1") "," INT("2")
+	      "],field_names:[attribute 0,attribute 1],type_id:Object}");
 }
 END_TEST
 
@@ -514,6 +543,7 @@ int main(void)
 	tcase_add_test(t, test_order_is_breadth_first);
 	tcase_add_test(t, test_cycle);
 	tcase_add_test(t, test_objects);
+	tcase_add_test(t, test_shared_keys);
 	tcase_add_test(t, test_named);
 	tcase_add_test(t, test_ranges_and_cells);
 	tcase_add_test(t, test_senseless);
