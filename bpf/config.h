@@ -32,6 +32,8 @@ struct rec_config {
 	ev_u32 verify_code; /* 1: no dealloc probe, compare fingerprints at each entry */
 };
 
+#define REC_STORES 16384 /* code objects whose lines' stores are known */
+
 #define GATE_CLOSED 0 /* the interpreter starts up */
 #define GATE_OPEN 1   /* events are recorded */
 #define GATE_OVER 2   /* the recorded program became another */

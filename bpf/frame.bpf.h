@@ -115,8 +115,10 @@ __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32
 	a->frame = frame;
 	a->serial = ++t->serial;
 	a->keys = 0;
+	a->version = 0;
 	a->epoch = cfg.epoch;
 	a->cursor = 0;
+	a->stores = ~0u;
 	a->flags = flags;
 	if (!plan) {
 		/* no plan in time: nothing of it may be shown but names and lines */
@@ -155,12 +157,36 @@ static __always_inline struct act *act_find(struct scratch *s, struct thread *t,
 	return act_at(t, t->sp - 1);
 }
 
-/* One variable: head, tree, and whether it is news. slot: see event.h. */
+/*
+ * What proves a dict of plain values unchanged: its version, which each change of
+ * it takes from one counter of the process (ma_version_tag, 3.6 to 3.12). It held
+ * its values all the time, so none of them is another. 0: not a dict.
+ */
+static __always_inline __u64 dict_version(struct scratch *s, __u64 p)
+{
+	if (static_kind(ld(s, p + 8)) != CS_dict + 1)
+		return 0;
+	return ld(s, p + L.dict_used + 8);
+}
+
+/* What proves a value unchanged where the variable was not bound anew. */
+static __always_inline __u64 same_object(struct scratch *s, __u32 slot, __u64 p)
+{
+	return mix(mix(s->salt, slot), p) | 1;
+}
+
+static __always_inline int is_kept(struct scratch *s, struct thread *t, __u32 slot, __u64 p)
+{
+	return t->cache[(s->cbase + slot) & (CACHE - 1)].same == same_object(s, slot, p);
+}
+
+/*
+ * One variable: head, tree, and whether it is news. slot: see event.h. */
 static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p, __u32 slot,
 				    __u64 name)
 {
 	__u32 start, ci, flags = 0, head;
-	__u64 seed;
+	__u64 seed, same, version = 0;
 
 	start = s->out & (REC_BYTES - 8);
 	ci = (s->cbase + slot) & (CACHE - 1);
@@ -168,9 +194,10 @@ static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p
 	s->hash = seed;
 	if (!p) {
 		seed = mix(seed, 0x6e756c6c);
-		if (t->cache[ci] == seed)
+		if (t->cache[ci].hash == seed)
 			return 0;
-		t->cache[ci] = seed;
+		t->cache[ci].hash = seed;
+		t->cache[ci].same = 0;
 		if (s->full)
 			return 0;
 		*(__u64 *)(s->rec + start) = slot | (__u64)EVV_UNSET << 16;
@@ -178,14 +205,23 @@ static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p
 		s->nvars++;
 		return 0;
 	}
+	same = same_object(s, slot, p);
 	s->out = start + 8;
 	s->varcut = 0;
+	s->mutables = 0;
 	if (name) {
 		flags = EVV_NAMED;
 		if (!put_near(s, name))
 			tree(s, name, QM_NAME);
 	}
 	if (!put_near(s, p)) {
+		version = dict_version(s, p);
+		if (version)
+			same = mix(same, version) | 1;
+		if (version && t->cache[ci].same == same) {
+			s->out = start;
+			return 0;
+		}
 		/* half of what is left, so that a large variable leaves something to the next */
 		s->varnodes = s->nodes > 32 ? s->nodes / 2 : s->nodes > 1 ? s->nodes : 1;
 		head = s->varnodes;
@@ -193,11 +229,12 @@ static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p
 		head -= s->varnodes;
 		s->nodes = s->nodes > head ? s->nodes - head : 0;
 	}
-	if (t->cache[ci] == s->hash) {
+	t->cache[ci].same = s->mutables == (version ? 1 : 0) && !s->varcut ? same : 0;
+	if (t->cache[ci].hash == s->hash) {
 		s->out = start;
 		return 0;
 	}
-	t->cache[ci] = s->hash;
+	t->cache[ci].hash = s->hash;
 	if (s->varcut) {
 		flags |= EVV_CUT;
 		gap(EVG_BUDGET);
@@ -215,6 +252,7 @@ struct vars_ctx {
 	__u32 n, from, flags;
 	__u32 last;
 	__u32 stride, koff; /* of a dict's entries; the walk below reuses the scratch's */
+	__u32 changed;	    /* names may have been bound anew since the last event */
 };
 
 static long one_local(__u32 i, struct vars_ctx *c)
@@ -233,6 +271,8 @@ static long one_local(__u32 i, struct vars_ctx *c)
 	if (p && (slot >= 64 || s->cellmask >> slot & 1) &&
 	    static_kind(ld(s, p + 8)) == CS_cell + 1)
 		p = ld(s, p + L.cell_value);
+	else if (slot < 32 && !(s->changed >> slot & 1) && is_kept(s, c->t, slot, p))
+		return 0;
 	variable(s, c->t, p, slot, 0);
 	return 0;
 }
@@ -269,6 +309,8 @@ static long one_name(__u32 i, struct vars_ctx *c)
 	e = c->base + slot * c->stride + c->koff;
 	key = ld(s, e);
 	p = ld(s, e + 8);
+	if (!c->changed && p && is_kept(s, c->t, slot & 0x7fff, p))
+		return 0;
 	if (key && p && hidden_name(s, key, c->flags))
 		return 0;
 	if (!key && p)
@@ -345,7 +387,7 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 {
 	struct vars_ctx c = { .s = s, .t = t };
 	struct act *a;
-	__u64 dict = 0, keys;
+	__u64 dict = 0, keys, version;
 	int flags = 0;
 
 	if (!t->sp)
@@ -361,6 +403,7 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 		a->cursor = 0;
 	}
 	s->cellmask = a->cellmask;
+	s->changed = a->stores;
 	s->cbase = (__u32)a->serial * 37;
 	c.flags = entry;
 	if (a->flags & ACT_NAMES) {
@@ -375,6 +418,9 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 			a->cursor = 0;
 			flags |= EVF_FULL;
 		}
+		version = ld(s, dict + L.dict_used + 8);
+		c.changed = version != a->version;
+		a->version = version;
 		c.n = keys_open(s, keys);
 		if (c.n > 0x7fff)
 			c.n = 0x7fff;
@@ -458,6 +504,7 @@ static __always_inline void frame_event(struct scratch *s, struct thread *t, str
 					__u64 frame, __u32 type, __u32 flags)
 {
 	struct ev_frame *e = (struct ev_frame *)s->rec;
+	struct ctrec_stores *st;
 	__u64 code, prev;
 	__u32 size;
 
@@ -480,6 +527,8 @@ static __always_inline void frame_event(struct scratch *s, struct thread *t, str
 	e->frame = a->serial | (__u64)t->index << 40;
 	e->code = a->code;
 	e->lasti = prev - code - L.code_code;
+	st = bpf_map_lookup_elem(&stores, &a->code);
+	a->stores = st ? st->mask[CTREC_STORES_AT(e->lasti)] : ~0u;
 	e->thread = t->index;
 	e->depth = t->depth;
 	e->time = 0;

@@ -623,8 +623,8 @@ static __always_inline int put_near_str(struct scratch *s, __u64 p, __u8 *o)
 	__u32 st = *(__u32 *)(o + L_STR_STATE), n = len;
 	struct cursor c = cursor(s);
 
-	if (len > NEAR_TEXT || len > cfg.limits.string || (st & 0x60) != 0x60 ||
-	    (p & (LINE - 1)) + L_STR_DATA + len > LINE)
+	if (len > NEAR_TEXT || len > cfg.limits.string ||
+	    (p & (LINE - 1)) + L_STR_DATA + len > LINE || (st & 0x60) != 0x60)
 		return 0;
 	word(s, &c, NODE(EVN_STR, EVNF_WIDTH1, n, n));
 #pragma unroll
@@ -650,7 +650,7 @@ static __always_inline int put_near(struct scratch *s, __u64 p)
 
 	if (put_static(s, p))
 		return 1;
-	o = near(s, p, 48);
+	o = near(s, p, 32);
 	if (!o)
 		return 0;
 	switch (static_kind(*(__u64 *)(o + 8))) {
@@ -717,6 +717,7 @@ __noinline int visit(struct scratch *s)
 		goto unreadable;
 	kind = static_kind(type);
 	if (!kind) {
+		s->mutables++;
 		plan = type_plan(s, type);
 		if (!plan || plan->state != PLAN_READY) {
 			put_opaque(s, p, plan ? plan->id : 0);
@@ -737,37 +738,46 @@ __noinline int visit(struct scratch *s)
 			typed = 0;
 	}
 	switch (kind) {
+	case CS_bytearray + 1:
+		s->mutables++;
+		/* fallthrough */
 	case CS_long + 1:
 	case CS_float + 1:
 	case CS_complex + 1:
 	case CS_str + 1:
 	case CS_bytes + 1:
-	case CS_bytearray + 1:
+		s->mutables += typed;
 		put_scalar(s, p, kind, typed, id);
 		break;
 	case CS_list + 1:
-	case CS_tuple + 1:
 	case CS_dict + 1:
 	case CS_set + 1:
+		s->mutables++;
+		/* fallthrough */
+	case CS_tuple + 1:
 	case CS_frozenset + 1:
 	case CS_range + 1:
 	case CS_slice + 1:
 		put_container(s, p, kind, depth << 1 | typed, id);
 		break;
 	case CS_type + 1:
+		s->mutables++;
 		put_class(s, p);
 		break;
 	case 0:
 	case CS_object + 1:
+		s->mutables++;
 		put_opaque(s, p, id);
 		break;
 	default:
+		s->mutables++;
 		put_callable(s, p, kind);
 	}
 done:
 	if (!s->fault)
 		return 0;
 unreadable:
+	s->mutables++;
 	/* what was written of it stays well-formed; its words read as zeros */
 	gap(EVG_UNREADABLE);
 	if (s->out == at) {

@@ -15,7 +15,7 @@
 #define QUEUE 512	   /* objects waiting to be visited */
 #define REC_BYTES 16384	   /* EV_MAX_RECORD */
 #define REC_SLACK 4104	   /* one longest piece beyond any masked offset */
-#define STACK 512	   /* activations held in task storage, deeper ones in `deep` */
+#define STACK 256	   /* activations held in task storage, deeper ones in `deep` */
 #define CACHE 2048	   /* hashes of variables as last sent */
 #define VARS_PER_EVENT 256 /* slots read in one event; the rest in turns */
 
@@ -41,8 +41,8 @@ struct scratch {
 	__u32 varcut;
 	__u32 full;
 	__u32 cbase;
-	__u32 dictn;
-	__u32 pad;
+	__u32 changed; /* slots below 32 bound anew since this frame's last event, perhaps */
+	__u32 mutables; /* objects of this tree that may change */
 	/* a walk over a dict's entries */
 	__u64 entries, values, stride, koff;
 	__u32 want, got;
@@ -57,11 +57,14 @@ struct act {
 	__u64 serial;
 	__u64 cellmask;
 	__u64 keys; /* NAMES: the keys table last seen */
+	__u64 version; /* NAMES: of the dict at the last event */
 	__u32 code;
 	__u32 epoch;
 	__u16 flags; /* ACT_* */
 	__u16 nslots;
 	__u32 cursor;
+	__u32 stores; /* slots its last event's line may bind anew */
+	__u32 pad;
 };
 #define ACT_SKIP 1
 #define ACT_NAMES 2
@@ -70,6 +73,12 @@ struct act {
 #define ACT_NOPLAN 16
 #define ACT_SENT 32 /* an event of this activation went out */
 #define ACT_GENERATOR 64
+
+/* A variable as last sent. */
+struct sent {
+	__u64 hash; /* of all bytes */
+	__u64 same; /* of what proves them unchanged unread; 0: nothing does */
+};
 
 struct thread {
 	__u32 index;
@@ -81,7 +90,7 @@ struct thread {
 	__u32 io_nr, io_fd, io_stream, io_wake;
 	struct act none; /* where an index out of range leads */
 	struct act stack[STACK];
-	__u64 cache[CACHE];
+	struct sent cache[CACHE];
 };
 
 struct {
@@ -122,6 +131,14 @@ struct {
 	__type(key, __u64);
 	__type(value, struct ctrec_codeplan);
 } codes SEC(".maps");
+
+/* By code id; code objects beyond have none and all their variables are read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, REC_STORES);
+	__type(key, __u32);
+	__type(value, struct ctrec_stores);
+} stores SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -356,6 +356,13 @@ int capture_plan_code(struct capture *c, uint64_t addr, const struct ctrec_codep
 	return 0;
 }
 
+int capture_stores(struct capture *c, uint32_t code, const struct ctrec_stores *s)
+{
+	if (code < REC_STORES && bpf_map_update_elem(bpf_map__fd(c->bpf->maps.stores), &code, s, BPF_ANY))
+		return err_set(ERR_UNKNOWN, "the stores of code object %u: %m", code);
+	return 0;
+}
+
 int capture_plan_type(struct capture *c, uint64_t addr, const struct ctrec_typeplan *plan)
 {
 	if (bpf_map_update_elem(bpf_map__fd(c->bpf->maps.types), &addr, plan, BPF_ANY))

@@ -42,6 +42,8 @@ void capture_detach(struct capture *c);
 
 /* Answers EV_NEWCODE / EV_NEWTYPE; the plan's fingerprint and id are those asked for. */
 int capture_plan_code(struct capture *c, uint64_t addr, const struct ctrec_codeplan *plan);
+/* What the code's lines may store: before its plan. */
+int capture_stores(struct capture *c, uint32_t code, const struct ctrec_stores *s);
 int capture_plan_type(struct capture *c, uint64_t addr, const struct ctrec_typeplan *plan);
 
 typedef int (*capture_fn)(void *ctx, const struct ev_header *record, size_t len);

@@ -33,24 +33,34 @@ static int64_t svarint(const uint8_t *p, const uint8_t *end)
 	return v & 1 ? -(int64_t)(v >> 1) : (int64_t)(v >> 1);
 }
 
+/* The next entry of a table of 3.11+. */
+static bool location_next(struct code_lines *c)
+{
+	unsigned code;
+
+	if (c->p >= c->end)
+		return false;
+	code = *c->p >> 3 & 15;
+	c->from = c->to;
+	c->to += ((*c->p & 7u) + 1) * 2;
+	if (code == 13 || code == 14)
+		c->last += svarint(c->p + 1, c->end);
+	else if (code >= 10 && code <= 12)
+		c->last += code - 10;
+	c->line = code == 15 ? 0 : valid_line(c->last);
+	do
+		c->p++;
+	while (c->p < c->end && !(*c->p & 128));
+	return true;
+}
+
 static uint32_t locations(const uint8_t *p, const uint8_t *end, int64_t line, uint32_t lasti)
 {
-	uint64_t at = 0;
+	struct code_lines c = { .p = p, .end = end, .last = line };
 
-	while (p < end) {
-		unsigned code = *p >> 3 & 15;
-
-		at += ((*p & 7u) + 1) * 2;
-		if (code == 13 || code == 14)
-			line += svarint(p + 1, end);
-		else if (code >= 10 && code <= 12)
-			line += code - 10;
-		if (lasti < at)
-			return code == 15 ? 0 : valid_line(line);
-		do
-			p++;
-		while (p < end && !(*p & 128));
-	}
+	while (location_next(&c))
+		if (lasti < c.to)
+			return c.line;
 	return 0;
 }
 
@@ -83,19 +93,42 @@ static uint32_t lnotab(const uint8_t *p, const uint8_t *end, int64_t line, uint3
 	return valid_line(line);
 }
 
-uint32_t code_line(const struct ev_defcode *d, uint32_t lasti)
+static const uint8_t *table_of(const struct ev_defcode *d)
 {
 	uint64_t skip, size = d->h.size;
-	const uint8_t *table;
 
 	skip = sizeof(*d) + ((uint64_t)d->filename_len + 7) / 8 * 8 +
 	       ((uint64_t)d->name_len + 7) / 8 * 8 + ((uint64_t)d->qualname_len + 7) / 8 * 8;
 	if (skip > size || d->linetable_len > size - skip)
+		return NULL;
+	return (const uint8_t *)d + skip;
+}
+
+bool code_lines_begin(struct code_lines *c, const struct ev_defcode *d)
+{
+	const uint8_t *table = table_of(d);
+
+	if (!table || d->python < (3 << 8 | 11))
+		return false;
+	*c = (struct code_lines){ .p = table, .end = table + d->linetable_len,
+				  .last = (int32_t)d->firstlineno };
+	return true;
+}
+
+bool code_lines_next(struct code_lines *c)
+{
+	return location_next(c);
+}
+
+uint32_t code_line(const struct ev_defcode *d, uint32_t lasti)
+{
+	const uint8_t *table = table_of(d);
+
+	if (!table)
 		return 0;
 	/* before the first instruction: the frame is new */
 	if (lasti > INT32_MAX)
 		return valid_line((int32_t)d->firstlineno);
-	table = (const uint8_t *)d + skip;
 	if (d->python >= (3 << 8 | 11))
 		return locations(table, table + d->linetable_len, (int32_t)d->firstlineno, lasti);
 	if (d->python >= (3 << 8 | 10))

@@ -6,6 +6,8 @@
 #ifndef PYTHON_RESOLVE_H
 #define PYTHON_RESOLVE_H
 
+#include <stdbool.h>
+
 #include "ctrec/layout.h"
 #include "target/target.h"
 #include "util/buf.h"
@@ -45,5 +47,16 @@ int is_stdlib(const char *filename, size_t len, unsigned version);
 /* The line of the instruction at byte offset lasti (co_linetable, 3.10+ location
  * or line tables; co_lnotab before), 0: none. Pure; the table is hostile. */
 uint32_t code_line(const struct ev_defcode *d, uint32_t lasti);
+
+/* All entries of a location table (3.11+) in order: bytecode [from, to) is of `line`, 0: of none. */
+struct code_lines {
+	const uint8_t *p, *end; /* private */
+	int64_t last;
+	uint64_t from, to;
+	uint32_t line;
+};
+/* False: no such table. */
+bool code_lines_begin(struct code_lines *c, const struct ev_defcode *d);
+bool code_lines_next(struct code_lines *c);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctrec/protocol.h"
+#include "python/stores.h"
 #include "session/internal.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -24,6 +25,7 @@
 static int on_newcode(struct session *s, const struct ev_newcode *e)
 {
 	struct ctrec_codeplan plan = { 0 };
+	struct ctrec_stores stores;
 	int rc;
 
 	if (!s->resolver || (pid_t)e->pid != s->target->pid)
@@ -34,6 +36,10 @@ static int on_newcode(struct session *s, const struct ev_newcode *e)
 		rc = buf_check(&s->defs);
 	if (rc == 0)
 		rc = journal_define(s->journal, s->defs.data, s->defs.len);
+	if (rc < 0)
+		return rc;
+	line_stores((const struct ev_defcode *)s->defs.data, &stores);
+	rc = capture_stores(s->capture, e->code, &stores);
 	if (rc < 0)
 		return rc;
 	plan.id = e->code;

@@ -124,6 +124,13 @@ struct ctrec_codeplan {
 	ev_u32 pad;
 };
 
+/* What lines of a code object may store (daemon/python/stores.h). */
+#define CTREC_STORES 64
+#define CTREC_STORES_AT(lasti) ((lasti) >> 1 & (CTREC_STORES - 1))
+struct ctrec_stores {
+	ev_u32 mask[CTREC_STORES];
+};
+
 #define CTREC_MAX_SLOTS 24
 enum ctrec_typekind {
 	CTK_OPAQUE = 0,	    /* by name and address */
