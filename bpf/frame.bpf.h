@@ -114,7 +114,6 @@ __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32
 	}
 	a->frame = frame;
 	a->serial = ++t->serial;
-	a->keys = 0;
 	a->version = 0;
 	a->epoch = cfg.epoch;
 	a->cursor = 0;
@@ -169,15 +168,20 @@ static __always_inline __u64 dict_version(struct scratch *s, __u64 p)
 	return ld(s, p + L.dict_used + 8);
 }
 
-/* What proves a value unchanged where the variable was not bound anew. */
+/* The object a variable held, and that it can't have changed (bit 0). */
 static __always_inline __u64 same_object(struct scratch *s, __u32 slot, __u64 p)
 {
 	return mix(mix(s->salt, slot), p) | 1;
 }
 
+static __always_inline __u64 sent_same(struct scratch *s, struct thread *t, __u32 slot)
+{
+	return t->cache[(s->cbase + slot) & (CACHE - 1)].same;
+}
+
 static __always_inline int is_kept(struct scratch *s, struct thread *t, __u32 slot, __u64 p)
 {
-	return t->cache[(s->cbase + slot) & (CACHE - 1)].same == same_object(s, slot, p);
+	return sent_same(s, t, slot) == same_object(s, slot, p);
 }
 
 /*
@@ -229,7 +233,7 @@ static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p
 		head -= s->varnodes;
 		s->nodes = s->nodes > head ? s->nodes - head : 0;
 	}
-	t->cache[ci].same = s->mutables == (version ? 1 : 0) && !s->varcut ? same : 0;
+	t->cache[ci].same = s->mutables == (version ? 1 : 0) && !s->varcut ? same : same & ~1ULL;
 	if (t->cache[ci].hash == s->hash) {
 		s->out = start;
 		return 0;
@@ -252,7 +256,9 @@ struct vars_ctx {
 	__u32 n, from, flags;
 	__u32 last;
 	__u32 stride, koff; /* of a dict's entries; the walk below reuses the scratch's */
-	__u32 changed;	    /* names may have been bound anew since the last event */
+	/* names: */
+	__u32 changed; /* some may have been bound anew since the last event */
+	__u32 live;    /* entries there are now; c.n: as many as there were, if more */
 };
 
 static long one_local(__u32 i, struct vars_ctx *c)
@@ -295,32 +301,53 @@ static __always_inline int hidden_name(struct scratch *s, __u64 key, __u32 flags
 	return e == 0x5f;
 }
 
+/*
+ * A name of a module, class body or exec. Those bound to another object than
+ * before are always read; of those that hold the same one, which may have changed
+ * inside or be another at the same address, only so many an event, in turns.
+ */
 static long one_name(__u32 i, struct vars_ctx *c)
 {
 	struct scratch *s = c->s;
 	__u32 slot = c->from + i;
-	__u64 e, key, p;
+	__u64 e, key, p, was;
 
+	if (i >= c->n)
+		return 1;
 	if (slot >= c->n)
+		slot -= c->n;
+	if (s->out > EV_MAX_VALUES) {
+		if (!s->cut)
+			s->first_cut = slot;
+		s->cut = 1;
 		return 1;
-	if (s->out > EV_MAX_VALUES)
-		return 1;
-	c->last = slot + 1;
+	}
 	e = c->base + slot * c->stride + c->koff;
+	p = slot < c->live ? ld(s, e + 8) : 0;
+	if (p) {
+		was = sent_same(s, c->t, slot);
+		if ((was | 1) == same_object(s, slot, p)) {
+			if (was & 1 && !c->changed)
+				return 0;
+			if (!s->visits[was & 1]) {
+				if (!s->cut)
+					s->first_cut = slot;
+				s->cut = 1;
+				return 0;
+			}
+			s->visits[was & 1]--;
+		}
+	}
 	key = ld(s, e);
-	p = ld(s, e + 8);
-	if (!c->changed && p && is_kept(s, c->t, slot & 0x7fff, p))
+	if (p && (!key || hidden_name(s, key, c->flags)))
 		return 0;
-	if (key && p && hidden_name(s, key, c->flags))
-		return 0;
-	if (!key && p)
-		return 0;
-	variable(s, c->t, p, slot & 0x7fff, key);
+	variable(s, c->t, p, slot, key);
 	return 0;
 }
 
 #define TPFLAGS_DICT_SUBCLASS (1ULL << 29)
 
+#define NAMES_PER_EVENT 4096 /* of a module, looked at in one event */
 #define SLOT_MODULE_NAME 0x7fff /* an entry no dict walk reaches */
 
 /* A module's code run with locals of its own (exec): its __name__ is a global,
@@ -349,12 +376,6 @@ __noinline int exec_name(struct scratch *s, struct thread *t, __u64 frame, __u64
 		}
 	}
 	return 0;
-}
-
-static __always_inline void act_cursor(struct act *a, struct vars_ctx *c)
-{
-	/* all read: start over; else go on there, and say that this event lacks some */
-	a->cursor = c->last >= c->n ? 0 : c->last;
 }
 
 /* A plan that came after the entry; 1: none yet, or one that shows nothing. */
@@ -387,7 +408,8 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 {
 	struct vars_ctx c = { .s = s, .t = t };
 	struct act *a;
-	__u64 dict = 0, keys, version;
+	__u64 dict = 0, version;
+	__u32 n;
 	int flags = 0;
 
 	if (!t->sp)
@@ -412,42 +434,51 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 		/* a dict or, as for the body of an Enum, an instance of a subclass */
 		if (!dict || !(ld(s, ld(s, dict + 8) + L.type_flags) & TPFLAGS_DICT_SUBCLASS))
 			return flags;
-		keys = ld(s, dict + L.dict_keys);
-		if (keys != a->keys) {
-			a->keys = keys;
-			a->cursor = 0;
-			flags |= EVF_FULL;
-		}
 		version = ld(s, dict + L.dict_used + 8);
 		c.changed = version != a->version;
 		a->version = version;
-		c.n = keys_open(s, keys);
-		if (c.n > 0x7fff)
-			c.n = 0x7fff;
+		n = keys_open(s, ld(s, dict + L.dict_keys));
+		if (n >= SLOT_MODULE_NAME)
+			n = SLOT_MODULE_NAME - 1;
+		/* names beyond the end of a table that shrank are gone */
+		c.n = n > a->nslots ? n : a->nslots;
+		a->nslots = n;
+		c.live = n;
+		s->visits[0] = s->visits[1] = VARS_PER_EVENT;
 		c.base = s->entries;
 		c.stride = s->stride;
 		c.koff = s->koff;
-		/* entries move when the table does: its address belongs to the identity */
-		s->salt = mix(mix(a->serial | (__u64)t->index << 48, a->epoch), keys);
 	} else {
 		c.n = a->nslots;
 		c.base = frame + L.frame_localsplus;
-		s->salt = mix(a->serial | (__u64)t->index << 48, a->epoch);
 	}
+	s->salt = mix(a->serial | (__u64)t->index << 48, a->epoch);
 	a->flags |= ACT_SENT;
-	s->full = flags & EVF_FULL;
+	s->cut = 0;
+	s->full = flags & EVF_FULL && !(flags & EVF_NAMES);
 	c.from = a->cursor;
 	if (c.from >= c.n)
 		c.from = 0;
 	if (entry && a->flags & ACT_MODULE)
 		exec_name(s, t, frame, dict);
-	if (a->flags & ACT_NAMES)
-		bpf_loop(VARS_PER_EVENT, one_name, &c, 0);
-	else
+	if (a->flags & ACT_NAMES) {
+		bpf_loop(NAMES_PER_EVENT, one_name, &c, 0);
+		if (!s->cut && c.n > NAMES_PER_EVENT) {
+			s->cut = 1;
+			s->first_cut = (c.from + NAMES_PER_EVENT) % c.n;
+		}
+		a->cursor = s->cut ? s->first_cut : 0;
+	} else {
 		bpf_loop(VARS_PER_EVENT, one_local, &c, 0);
-	if (c.n > c.last || c.from)
+		s->cut = c.n > c.last || c.from;
+		a->cursor = c.last >= c.n ? 0 : c.last;
+	}
+	if (s->cut) {
 		flags |= EVF_CUT;
-	act_cursor(a, &c);
+		/* what was left out may change before it is read: proofs start anew */
+		a->version = 0;
+		a->unproven = 1;
+	}
 	return flags;
 }
 
@@ -528,7 +559,8 @@ static __always_inline void frame_event(struct scratch *s, struct thread *t, str
 	e->code = a->code;
 	e->lasti = prev - code - L.code_code;
 	st = bpf_map_lookup_elem(&stores, &a->code);
-	a->stores = st ? st->mask[CTREC_STORES_AT(e->lasti)] : ~0u;
+	a->stores = st && !a->unproven ? st->mask[CTREC_STORES_AT(e->lasti)] : ~0u;
+	a->unproven = 0;
 	e->thread = t->index;
 	e->depth = t->depth;
 	e->time = 0;

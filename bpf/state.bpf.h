@@ -17,7 +17,7 @@
 #define REC_SLACK 4104	   /* one longest piece beyond any masked offset */
 #define STACK 256	   /* activations held in task storage, deeper ones in `deep` */
 #define CACHE 2048	   /* hashes of variables as last sent */
-#define VARS_PER_EVENT 256 /* slots read in one event; the rest in turns */
+#define VARS_PER_EVENT 256 /* variables read in one event; the rest in turns */
 
 struct qent {
 	__u64 ptr;
@@ -43,6 +43,9 @@ struct scratch {
 	__u32 cbase;
 	__u32 changed; /* slots below 32 bound anew since this frame's last event, perhaps */
 	__u32 mutables; /* objects of this tree that may change */
+	__u32 visits[2]; /* names seen before that this event may still read: of mutables, of others */
+	__u32 cut;	 /* variables were left out, first_cut the first of them (names) */
+	__u32 first_cut;
 	/* a walk over a dict's entries */
 	__u64 entries, values, stride, koff;
 	__u32 want, got;
@@ -56,15 +59,14 @@ struct act {
 	__u64 frame;
 	__u64 serial;
 	__u64 cellmask;
-	__u64 keys; /* NAMES: the keys table last seen */
 	__u64 version; /* NAMES: of the dict at the last event */
 	__u32 code;
 	__u32 epoch;
 	__u16 flags; /* ACT_* */
-	__u16 nslots;
+	__u16 nslots; /* NAMES: entries at the last event */
 	__u32 cursor;
 	__u32 stores; /* slots its last event's line may bind anew */
-	__u32 pad;
+	__u32 unproven; /* variables were left out: nothing says that they stayed */
 };
 #define ACT_SKIP 1
 #define ACT_NAMES 2

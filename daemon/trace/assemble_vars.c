@@ -259,7 +259,7 @@ int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request
 	size_t left = e->h.size - sizeof(*e);
 	struct special ret = { 0 }, exc = { 0 };
 
-	if (e->h.flags & EVF_FULL && q->frame)
+	if ((e->h.flags & (EVF_FULL | EVF_CUT)) == EVF_FULL && q->frame)
 		frame_forget(&a->pool, q->frame);
 	for (uint32_t i = 0; i < e->h.nvars; i++) {
 		struct ev_var v;

@@ -71,7 +71,8 @@ enum ev_type {
 };
 
 /* ev_header.flags of EV_LINE, EV_ENTRY, EV_RETURN */
-#define EVF_FULL 0x01	  /* the variables given are all there are: forget earlier ones */
+#define EVF_FULL 0x01	  /* the variables given are all there are: forget earlier ones (with
+			   * EVF_CUT: as many as there was room for, the rest follows; keep them) */
 #define EVF_UNWIND 0x02	  /* EV_RETURN: the frame leaves by an exception */
 #define EVF_THROW 0x04	  /* EV_ENTRY: resumed by throw(); EV_SLOT_EXC is the exception */
 #define EVF_NOVALUES 0x08 /* the plan came too late or names are withheld: no values here */
