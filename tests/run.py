@@ -170,8 +170,8 @@ def integration(path, tally, wanted, build):
         if not wanted(name):
             return
         argv = [sys.executable, path]
-        if name == "test_resolve":
-            argv += [os.path.join(build, "resolve_tool"), sys.executable] + other_pythons()
+        if name in ("test_resolve", "test_walk"):
+            return each_version(path, tally, wanted, build, env)
         status, out, seconds = run(argv, TIMEOUT * 2, env)
         tally.tell(name, "ok" if status == 0 else "fail", seconds, "exit status %s\n%s" % (status, tail(out)))
         return
@@ -198,14 +198,30 @@ def integration(path, tally, wanted, build):
             tally.tell(which, outcome, seconds, tail(text if outcome == "skip" else text + "\n" + out, 60))
 
 
-def other_pythons():
-    """Interpreters 3.8 to 3.10 at hand, for the tables they write."""
-    found = []
-    for minor in (8, 9, 10):
-        for p in sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.%d.*/bin/python" % minor))) + ["/usr/bin/python3.%d" % minor]:
-            if os.access(p, os.X_OK):
-                found.append(p)
-                break
+def each_version(path, tally, wanted, build, env):
+    for minor in MINORS:
+        which = "%s.3_%d" % (os.path.basename(path)[:-3], minor)
+        found = pythons(minor)
+        if not wanted(which):
+            continue
+        if not found:
+            tally.tell(which, "skip", 0, "needs a CPython 3.%d" % minor)
+            continue
+        argv = [sys.executable, path, os.path.join(build, "resolve_tool")] + found
+        status, out, seconds = run(argv, TIMEOUT * 2, env)
+        tally.tell(which, "ok" if status == 0 else "fail", seconds, "exit status %s\n%s" % (status, tail(out)))
+
+
+MINORS = (8, 9, 10, 11, 12, 13, 14)
+
+
+def pythons(minor):
+    """Interpreters of a version at hand; ROOT:PATH for one inside a system set up in a folder."""
+    found = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.%d.*/bin/python" % minor)))
+    found += [p for p in ["/usr/bin/python3.%d" % minor] if os.access(p, os.X_OK)]
+    for root in os.environ.get("TEST_ROOTS", "").split():
+        if os.access("%s/usr/bin/python3.%d" % (root, minor), os.X_OK):
+            found.append("%s:/usr/bin/python3.%d" % (root, minor))
     return found
 
 
@@ -231,10 +247,13 @@ def main():
 
     if o.only in (None, "unit"):
         for b in binaries("unit/test_*", "unit/layout_*"):
-            if os.path.exists(os.path.join(HERE, "unit", os.path.basename(b) + ".c")):      # not one of an older tree
+            source = re.sub(r"^(layout_offsets)_3\d+_\d$", r"\1", os.path.basename(b))
+            if os.path.exists(os.path.join(HERE, "unit", source + ".c")):      # not one of an older tree
                 unit(b, tally, wanted)
-        if not o.pattern and not os.path.exists(os.path.join(build, "tests/unit/layout_offsets_311")):
-            tally.tell("layout_offsets_311", "skip", 0, "needs the headers of CPython 3.11 (python3.11-config)")
+        for minor in MINORS:
+            name = "layout_offsets_3%d" % minor
+            if wanted(name) and not glob.glob(os.path.join(build, "tests/unit", name + "_?")):
+                tally.tell(name, "skip", 0, "needs the headers of CPython 3.%d" % minor)
     if o.only in (None, "fuzz"):
         for c in sorted(glob.glob(os.path.join(HERE, "fuzz", "fuzz_*.c"))):
             b = os.path.join(build, "tests", "fuzz", os.path.basename(c)[:-2])

@@ -4,11 +4,17 @@ PYTHON ?= /usr/bin/python3
 unit_bin := $(patsubst tests/unit/test_%.c,$(O)/tests/unit/test_%,$(wildcard tests/unit/test_*.c))
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_obj := $(LIB_SRC:%.c=$(O)/tests/fuzz/lib/%.o)
-python_includes = $(shell python3.11-config --includes 2>/dev/null)
+# Folders with headers of a CPython of that minor version: pyenv's, the system's, and those
+# of systems set up in folders (TEST_ROOTS="/srv/sid …", see docs/adding-a-python.md).
+header_dirs = $(patsubst %/patchlevel.h,%,$(wildcard $(foreach r,$(HOME)/.pyenv/versions/3.$(1).* \
+	/usr $(TEST_ROOTS:%=%/usr),$(r)/include/python3.$(1)/patchlevel.h)))
+minors := 8 9 10 11 12 13 14
+layout_names = $(foreach i,1 2 3 4,$(if $(word $(i),$(call header_dirs,$(1))),layout_offsets_3$(1)_$(i)))
+layout_bin := $(foreach m,$(minors),$(addprefix $(O)/tests/unit/,$(call layout_names,$(m))))
 FUZZ_FLAGS := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # What the tests run, beside the product itself.
-test_tools := $(O)/resolve_tool $(if $(shell command -v python3.11-config 2>/dev/null),$(O)/tests/unit/layout_offsets_311)
+test_tools := $(O)/resolve_tool $(layout_bin)
 # Asked of the compiler itself: the runtime may be missing though clang is there.
 have_fuzzer = $(shell mkdir -p $(O); echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return 0 * (d && n); }' | \
 	$(CLANG) -fsanitize=fuzzer,address,undefined -x c - -o $(O)/.fuzzer-probe 2>/dev/null && echo yes; rm -f $(O)/.fuzzer-probe)
@@ -18,10 +24,16 @@ $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libctrec.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(shell pkg-config --cflags check) $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS) $(shell pkg-config --libs check)
 
-$(O)/tests/unit/layout_offsets_311: tests/unit/layout_offsets_311.c $(O)/libctrec.a
-	$(call say,TEST,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -O1 -std=gnu11 -w -Iinclude -Idaemon $(python_includes) $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS)
+# layout_offsets_MINOR_N: the N-th folder with headers of that version. A system's pyconfig.h
+# includes one beside the folder, which must not hide this system's own headers.
+define layout_rule
+$(O)/tests/unit/layout_offsets_3$(1)_$(2): tests/unit/layout_offsets.c tests/unit/layout_entries.h $(O)/libctrec.a
+	$$(call say,TEST,$$< $(3))
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) -O1 -std=gnu11 -w -Iinclude -Idaemon -I$(3) -idirafter $(3)/.. $$< $(O)/libctrec.a -o $$@ $$(SAN) $$(ALL_LDLIBS)
+endef
+$(foreach m,$(minors),$(foreach i,1 2 3 4,$(if $(word $(i),$(call header_dirs,$(m))),\
+	$(eval $(call layout_rule,$(m),$(i),$(word $(i),$(call header_dirs,$(m))))))))
 
 $(O)/resolve_tool: tests/unit/resolve_tool.c $(O)/libctrec.a
 	$(call say,TEST,$<)

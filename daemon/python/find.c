@@ -4,9 +4,10 @@
  *
  * Only ELF facts count: everything comes from the file that is mapped, so it
  * holds right after exec, before the loader or the interpreter ran a single
- * instruction. A module is a CPython when it defines _PyRuntime; the program
- * itself is asked first, then libraries and programs called after Python (an
- * interpreter run through the loader by name is such a one).
+ * instruction. A module is a CPython when it defines _PyRuntime (3.7 and later)
+ * or, so that it can be refused by name, PyEval_EvalFrameEx; the program itself
+ * is asked first, then libraries and programs called after Python (an interpreter
+ * run through the loader by name is such a one).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 enum want {
 	W_Runtime = CS_MAX, W_Version, W_RunMain, W_AfterForkChild, W_RefTotal,
-	W_NegativeRefcount, W_AllObjects, W_DecRefShared, W_MAX
+	W_NegativeRefcount, W_AllObjects, W_DecRefShared, W_EvalFrameEx, W_MAX
 };
 
 static const char *const wanted[W_MAX] = {
@@ -46,6 +47,7 @@ static const char *const wanted[W_MAX] = {
 	[W_AfterForkChild] = "PyOS_AfterFork_Child", [W_RefTotal] = "_Py_RefTotal",
 	[W_NegativeRefcount] = "_Py_NegativeRefcount",
 	[W_AllObjects] = "_Py_AddToAllObjects", [W_DecRefShared] = "_Py_DecRefShared",
+	[W_EvalFrameEx] = "PyEval_EvalFrameEx",
 };
 _Static_assert(CS_MAX <= 64, "python_info.statics");
 
@@ -97,7 +99,7 @@ static int says_free_threaded(const struct elf *elf, uint64_t runtime)
 	struct { char cookie[8]; uint64_t version, free_threaded; } head;
 
 	return elf_read(elf, runtime, &head, sizeof(head)) &&
-	       memcmp(head.cookie, "xdebugpy", 8) == 0 && head.free_threaded == 1;
+	       memcmp(head.cookie, "xdebugpy", 8) == 0 && head.free_threaded;
 }
 
 static void fill(struct python_info *info, const struct elf *elf, const struct found *f)
@@ -105,7 +107,7 @@ static void fill(struct python_info *info, const struct elf *elf, const struct f
 	uint64_t bias = info->exe.bias;
 	uint32_t hex = 0;
 
-	info->runtime = f->addr[W_Runtime] + bias;
+	info->runtime = f->addr[W_Runtime] ? f->addr[W_Runtime] + bias : 0;
 	for (int i = 0; i < CS_MAX; i++)
 		info->statics[i] = f->addr[i] ? f->addr[i] + bias : 0;
 	info->statics[CS_setdummy] = pointer_value(elf, f->addr[CS_setdummy], bias);
@@ -137,7 +139,7 @@ static int try_file(struct python_info *info, int fd, const struct mapping *m)
 		elf_symbols(&elf, SHT_DYNSYM, take_symbol, &f);
 		if (f.addr[W_Runtime] && !f.addr[W_RunMain])
 			elf_symbols(&elf, SHT_SYMTAB, take_symbol, &f);
-		found = f.addr[W_Runtime] &&
+		found = (f.addr[W_Runtime] || f.addr[W_EvalFrameEx]) &&
 			elf_bias(&elf, m->start, m->offset, &info->exe.bias);
 		if (found) {
 			size_t n = strnlen(m->path, sizeof(info->exe.path) - 1);

@@ -145,12 +145,12 @@ int objects_str(const struct objects *o, uint64_t addr, struct buf *to, size_t m
 		return -ERR_TARGET_MEMORY;
 	length = field_u64(head, l->str_length);
 	state = field_u32(head, l->str_state);
-	width = state >> 2 & 7;
+	width = state >> l->str_kind_shift & 7;
 	if ((width != 1 && width != 2 && width != 4) || length > INT64_MAX)
 		return -ERR_TARGET_MEMORY;
-	start = state >> 6 & 1 ? l->str_ascii_data : l->str_compact_data;
+	start = state >> l->str_ascii_shift & 1 ? l->str_ascii_data : l->str_compact_data;
 	data = addr + start;
-	if (!(state >> 5 & 1)) {
+	if (!(state >> l->str_compact_shift & 1)) {
 		if (o->mem->read(o->mem, (remote_t){ addr + l->str_any }, &data, 8) < 0)
 			return -ERR_TARGET_MEMORY;
 		got = 0;
@@ -224,48 +224,73 @@ static int same_str(const struct objects *o, uint64_t addr, const char *text)
 	return same;
 }
 
-/*
- * The entries in the order of insertion, compared one by one: the hash of a str
- * depends on the process's secret. Kinds of 3.11: 0 general (hash, key, value),
- * 1 unicode (key, value), 2 split (the values lie apart).
- */
+/* Where a keys table's entries lie. The index before them takes as many bytes
+ * as it says (3.11+), or follows from the number of its slots. */
+struct entries {
+	uint64_t at, n;
+	unsigned size, key; /* of an entry; where in it the key lies, the value behind it */
+};
+
+static int keys_open(const struct objects *o, uint64_t keys_at, struct entries *e)
+{
+	const struct ctrec_layout *l = o->l;
+	uint8_t keys[64];
+	uint64_t index;
+
+	if (l->keys_indices > sizeof(keys) ||
+	    o->mem->read(o->mem, (remote_t){ keys_at }, keys, l->keys_indices) < 0)
+		return 0;
+	*e = (struct entries){ .n = field_u64(keys, l->keys_nentries), .size = 24, .key = 8 };
+	if (l->keys_form == CTL_KEYS_SIZE) {
+		index = field_u64(keys, l->keys_size);
+		if (index > 1ull << 40)
+			return 0;
+		index *= index <= 0xff ? 1 : index <= 0xffff ? 2 : index <= 0xffffffff ? 4 : 8;
+	} else {
+		unsigned kind = keys[l->keys_kind];
+
+		if (kind > 2 || keys[l->keys_log2_index_bytes] > 40)
+			return 0;
+		index = 1ull << keys[l->keys_log2_index_bytes];
+		if (kind != 0) { /* all keys are str: their hashes are in them */
+			e->size = 16;
+			e->key = 0;
+		}
+	}
+	e->at = keys_at + l->keys_indices + index;
+	return 1;
+}
+
+/* The entries in the order of insertion, compared one by one: the hash of a str
+ * depends on the process's secret. */
 uint64_t objects_dict_get(const struct objects *o, uint64_t dict, const char *key)
 {
 	const struct ctrec_layout *l = o->l;
-	uint8_t head[64], keys[64], *entries;
-	uint64_t keys_at, n, value = 0;
-	unsigned kind, size, key_at;
+	uint8_t head[64], *copy;
+	uint64_t values, value = 0;
+	struct entries e;
 
 	if (!dict || o->mem->read(o->mem, (remote_t){ dict }, head, l->dict_values + 8u) < 0 ||
-	    !is_a(o, field_u64(head, OBJECT_TYPE), CS_dict, 29))
+	    !is_a(o, field_u64(head, OBJECT_TYPE), CS_dict, 29) ||
+	    !keys_open(o, field_u64(head, l->dict_keys), &e))
 		return 0;
-	keys_at = field_u64(head, l->dict_keys);
-	if (o->mem->read(o->mem, (remote_t){ keys_at }, keys, l->keys_indices) < 0)
-		return 0;
-	kind = keys[l->keys_kind];
-	n = field_u64(keys, l->keys_nentries);
-	if (n > DICT_ENTRIES)
-		n = DICT_ENTRIES;
-	if (kind > 2 || keys[l->keys_log2_index_bytes] > 40)
-		return 0;
-	size = kind == 0 ? 24 : 16;
-	key_at = kind == 0 ? 8 : 0;
-	entries = malloc(n * size + 1);
-	keys_at += l->keys_indices + (1ull << keys[l->keys_log2_index_bytes]);
-	if (!entries || o->mem->read(o->mem, (remote_t){ keys_at }, entries, n * size) < 0)
-		n = 0;
-	for (uint64_t i = 0; i < n; i++) {
-		const uint8_t *e = entries + i * size;
+	values = field_u64(head, l->dict_values);
+	if (e.n > DICT_ENTRIES)
+		e.n = DICT_ENTRIES;
+	copy = malloc(e.n * e.size + 1);
+	if (!copy || o->mem->read(o->mem, (remote_t){ e.at }, copy, e.n * e.size) < 0)
+		e.n = 0;
+	for (uint64_t i = 0; i < e.n; i++) {
+		uint64_t at = field_u64(copy, i * e.size + e.key);
 
-		if (!field_u64(e, key_at) || !same_str(o, field_u64(e, key_at), key))
+		if (!at || !same_str(o, at, key))
 			continue;
-		value = field_u64(e, key_at + 8);
-		if (kind == 2 &&
-		    o->mem->read(o->mem, (remote_t){ field_u64(head, l->dict_values) + i * 8 },
-				 &value, 8) < 0)
+		value = field_u64(copy, i * e.size + e.key + 8);
+		if (values && o->mem->read(o->mem, (remote_t){ values + l->values_first + i * 8 },
+					   &value, 8) < 0)
 			value = 0;
 		break;
 	}
-	free(entries);
+	free(copy);
 	return value;
 }

@@ -11,24 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "python/deopt.h"
 #include "python/resolver.h"
 #include "python/source.h"
 #include "util/err.h"
 
 #define CODE_STRUCT_MAX 512
 #define LINETABLE_MAX (1u << 20)
-#define BYTECODE_MAX (1u << 20)
-#define NAMES_MAX (1u << 20)
-#define SLOTS_MAX 65535u
 #define SEEN_MAX 65536
 
 #define CO_OPTIMIZED 0x1
 #define CO_VARARGS 0x4
 #define CO_VARKEYWORDS 0x8
 #define CO_ANY_GENERATOR (0x20 | 0x80 | 0x200) /* generator, coroutine, async generator */
-#define CO_FAST_CELL 0x40
-#define CO_FAST_FREE 0x80
 
 /* The whole record stays below 4 MB: names are 3 * TEXT_MAX, kinds SLOTS_MAX. */
 _Static_assert(LINETABLE_MAX + BYTECODE_MAX + NAMES_MAX + SLOTS_MAX + 4 * TEXT_MAX < (4u << 20),
@@ -106,15 +100,6 @@ static int first_time(struct resolver *r, const uint8_t *name, size_t len)
 	return 1;
 }
 
-/* One definition under way. */
-struct code_def {
-	struct resolver *r;
-	struct buf *out;
-	size_t start;	 /* of the record in out */
-	const uint8_t *c; /* copy of the struct */
-	struct ev_defcode d;
-};
-
 static uint64_t code_u64(const struct code_def *def, unsigned offset)
 {
 	return field_u64(def->c, offset);
@@ -137,7 +122,7 @@ static uint32_t put_str(struct code_def *def, uint64_t addr)
 	return at;
 }
 
-static uint32_t put_bytes(struct code_def *def, uint64_t addr, size_t max)
+uint32_t put_bytes(struct code_def *def, uint64_t addr, size_t max)
 {
 	size_t at = def->out->len;
 
@@ -150,53 +135,6 @@ static uint32_t put_bytes(struct code_def *def, uint64_t addr, size_t max)
 	return at;
 }
 
-static uint32_t put_bytecode(struct code_def *def, uint64_t addr)
-{
-	const struct ctrec_layout *l = def->r->o.l;
-	uint64_t units = code_u64(def, l->code_size);
-	size_t n = units > BYTECODE_MAX / 2 ? BYTECODE_MAX : units * 2;
-	uint8_t *to = buf_reserve(def->out, n);
-
-	if (units > BYTECODE_MAX / 2)
-		def->d.plan |= EVC_PARTIAL;
-	if (!to || def->r->o.mem->read(def->r->o.mem, (remote_t){ addr + l->code_code }, to, n) < 0) {
-		def->d.plan |= EVC_PARTIAL;
-		return 0;
-	}
-	bytecode_deopt(def->r->version, to, n);
-	def->out->len += n;
-	record_pad(def->out, def->start);
-	return n;
-}
-
-/* nlocalsplus zero-terminated names; one that can't be read is empty. */
-static uint32_t put_names(struct code_def *def, uint64_t tuple)
-{
-	size_t n = def->d.nlocalsplus, at = def->out->len, len;
-	uint64_t *items = calloc(n + 1, sizeof(*items));
-
-	if (!items || objects_tuple(&def->r->o, tuple, items, n) != (int64_t)n) {
-		def->d.plan |= EVC_PARTIAL;
-		buf_zero(def->out, n);
-		n = 0;
-	}
-	for (size_t i = 0; i < n; i++) {
-		size_t before = def->out->len;
-
-		if (before - at > NAMES_MAX - SLOTS_MAX - TEXT_MAX ||
-		    objects_str(&def->r->o, items[i], def->out, TEXT_MAX) != 0) {
-			if (def->out->len > before)
-				def->out->len = before;
-			def->d.plan |= EVC_PARTIAL;
-		}
-		buf_u8(def->out, 0);
-	}
-	free(items);
-	len = def->out->len - at;
-	record_pad(def->out, def->start);
-	return len;
-}
-
 static void take_fields(struct code_def *def)
 {
 	const struct ctrec_layout *l = def->r->o.l;
@@ -205,23 +143,21 @@ static void take_fields(struct code_def *def)
 	def->d.firstlineno = field_u32(def->c, l->code_firstlineno);
 	def->d.argcount = field_u32(def->c, l->code_argcount);
 	def->d.kwonlyargcount = field_u32(def->c, l->code_kwonlyargcount);
-	def->d.nlocalsplus = field_u32(def->c, l->code_nlocalsplus);
-	if (def->d.nlocalsplus > SLOTS_MAX) {
-		def->d.nlocalsplus = 0;
-		def->d.plan |= EVC_PARTIAL;
-	}
+	count_slots(def);
 }
 
-static void make_plan(struct code_def *def, struct ctrec_codeplan *plan, const uint8_t *name,
-		      const uint8_t *kinds)
+static void make_plan(struct code_def *def, const uint8_t *name, const uint8_t *kinds)
 {
+	const struct ctrec_layout *l = def->r->o.l;
+	struct ctrec_codeplan *plan = def->plan;
 	const struct ev_defcode *d = &def->d;
 	uint64_t nargs = (uint64_t)d->argcount + d->kwonlyargcount + !!(d->flags & CO_VARARGS) +
 			 !!(d->flags & CO_VARKEYWORDS);
 
 	plan->nlocalsplus = d->nlocalsplus;
 	plan->nargs = nargs < d->nlocalsplus ? nargs : d->nlocalsplus;
-	plan->firsttraceable = field_u32(def->c, def->r->o.l->code_firsttraceable);
+	if (l->code_firsttraceable)
+		plan->firsttraceable = field_u32(def->c, l->code_firsttraceable);
 	if (d->plan & EVC_SKIP)
 		plan->flags |= PLANC_SKIP;
 	if (!(d->flags & CO_OPTIMIZED))
@@ -237,7 +173,7 @@ static void make_plan(struct code_def *def, struct ctrec_codeplan *plan, const u
 }
 
 /* The parts in the record's order; *name_at and *kinds_at are offsets into out. */
-static void put_parts(struct code_def *def, uint64_t addr, size_t *name_at, size_t *kinds_at)
+static void put_parts(struct code_def *def, size_t *name_at, size_t *kinds_at)
 {
 	const struct ctrec_layout *l = def->r->o.l;
 	struct resolver *r = def->r;
@@ -249,24 +185,27 @@ static void put_parts(struct code_def *def, uint64_t addr, size_t *name_at, size
 		def->d.plan |= EVC_SKIP;
 	*name_at = def->out->len;
 	def->d.name_len = put_str(def, def->c ? code_u64(def, l->code_name) : 0);
-	def->d.qualname_len = put_str(def, def->c ? code_u64(def, l->code_qualname) : 0);
+	/* up to 3.10 a code object does not know where it was defined */
+	def->d.qualname_len = put_str(def, !def->c ? 0 : code_u64(def, l->code_qualname ?
+								       l->code_qualname :
+								       l->code_name));
 	*kinds_at = def->out->len;
 	if (!def->c || def->d.plan & EVC_SKIP)
 		return;
 	def->d.linetable_len = put_bytes(def, code_u64(def, l->code_linetable), LINETABLE_MAX);
-	def->d.bytecode_len = put_bytecode(def, addr);
+	def->d.bytecode_len = put_bytecode(def);
 	*kinds_at = def->out->len;
-	def->d.kinds_len = put_bytes(def, code_u64(def, l->code_localspluskinds), SLOTS_MAX);
+	def->d.kinds_len = put_kinds(def);
 	if (def->d.kinds_len != def->d.nlocalsplus)
 		def->d.plan |= EVC_PARTIAL;
-	def->d.names_len = put_names(def, code_u64(def, l->code_localsplusnames));
+	def->d.names_len = put_names(def);
 }
 
 int resolve_code(struct resolver *r, uint64_t addr, uint32_t id, struct ctrec_codeplan *plan,
 		 struct buf *defs)
 {
 	const struct ctrec_layout *l = r->o.l;
-	struct code_def def = { .r = r, .out = defs, .start = defs->len };
+	struct code_def def = { .r = r, .out = defs, .start = defs->len, .addr = addr, .plan = plan };
 	uint8_t copy[CODE_STRUCT_MAX];
 	size_t name_at = 0, kinds_at = 0, name_start;
 	int got;
@@ -274,19 +213,19 @@ int resolve_code(struct resolver *r, uint64_t addr, uint32_t id, struct ctrec_co
 	*plan = (struct ctrec_codeplan){ .fingerprint = plan->fingerprint, .id = plan->id,
 					 .state = PLAN_FAILED };
 	def.d = (struct ev_defcode){ .h = { .type = EV_DEFCODE }, .code = id, .python = r->version };
-	got = l->code_code <= sizeof(copy) ? r->o.mem->read(r->o.mem, (remote_t){ addr }, copy,
-							    l->code_code) : -1;
+	got = l->code_basicsize <= sizeof(copy) ? r->o.mem->read(r->o.mem, (remote_t){ addr }, copy,
+								 l->code_basicsize) : -1;
 	if (got == 0 && field_u64(copy, OBJECT_TYPE) == r->statics[CS_code]) {
 		def.c = copy;
 		take_fields(&def);
 	}
 	buf_append(defs, &def.d, sizeof(def.d));
 	name_start = defs->len;
-	put_parts(&def, addr, &name_at, &kinds_at);
+	put_parts(&def, &name_at, &kinds_at);
 	if (buf_check(defs) < 0)
 		return -ERR_NOMEM;
 	if (def.c)
-		make_plan(&def, plan, defs->data + name_at, defs->data + kinds_at);
+		make_plan(&def, defs->data + name_at, defs->data + kinds_at);
 	def.d.h.size = defs->len - def.start;
 	memcpy(defs->data + def.start, &def.d, sizeof(def.d));
 	if (def.c && !(def.d.plan & EVC_SKIP) &&

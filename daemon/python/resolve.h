@@ -15,6 +15,9 @@
 /* The table of a version, or NULL: not supported (python_supported() lists them as text). */
 const struct ctrec_layout *python_layout(unsigned version);
 const char *python_supported(void);
+/* The table made for this very process (3.13+: with what it says of itself), and checked.
+ * 0, -ERR_UNSUPPORTED_PYTHON, -ERR_TARGET_LAYOUT. */
+int python_layout_live(struct target *t, const struct python_info *info, struct ctrec_layout *l);
 /* Checks the layout against the live process as hostile input, cheaply. 0, -ERR_TARGET_LAYOUT. */
 int python_check(struct target *t, const struct python_info *info, const struct ctrec_layout *l);
 

@@ -33,7 +33,8 @@
 #define T_OBJECT_EX 16
 
 #define OBJECT_SIZE 16 /* ob_size, of var-sized objects */
-#define TPF_MANAGED_DICT (1ull << 4)
+#define TPF_INLINE_VALUES (1ull << 2) /* 3.13+ */
+#define TPF_MANAGED_DICT (1ull << 4)  /* 3.11+ */
 #define TPF_IMMUTABLE (1ull << 8)
 #define TPF_HEAPTYPE (1ull << 9)
 #define TPF_BASE_EXC (1ull << 30)
@@ -204,10 +205,13 @@ static void take_dict(struct type_def *def)
 	int64_t offset = (int64_t)field_u64(def->t.c, def->l->type_dictoffset);
 	uint64_t itemsize = field_u64(def->t.c, def->l->type_itemsize);
 
-	if (def->t.flags & TPF_MANAGED_DICT)
-		def->plan->managed = 1;
-	else if (offset > 0 && offset <= 1 << 20 && !itemsize)
+	if (def->l->instance_kind != CTL_INSTANCE_PLAIN && def->t.flags & TPF_MANAGED_DICT) {
+		def->plan->managed = CTM_DICT;
+		if (def->l->instance_kind == CTL_INSTANCE_INLINE && def->t.flags & TPF_INLINE_VALUES)
+			def->plan->managed |= CTM_INLINE;
+	} else if (offset > 0 && offset <= 1 << 20 && !itemsize) {
 		def->plan->dictoffset = offset;
+	}
 }
 
 /*
@@ -324,7 +328,7 @@ static void take_kind(struct type_def *def)
 
 /* Module and name of a type: a heap type knows its qualified name, another one
  * has only tp_name, "module.name" or a builtin's "name". */
-static void put_names(struct type_def *def, struct buf *out, size_t start)
+static void put_type_names(struct type_def *def, struct buf *out, size_t start)
 {
 	const struct objects *o = &def->r->o;
 	char tp_name[NAME_MAX_BYTES] = "<unknown>", *dot;
@@ -375,7 +379,7 @@ int resolve_type(struct resolver *r, uint64_t addr, uint32_t id, struct ctrec_ty
 	if (type_read(r, addr, &def->t) == 0 && is_type(r, &def->t)) {
 		read_mro(def);
 		take_kind(def);
-		put_names(def, defs, start);
+		put_type_names(def, defs, start);
 		plan->state = PLAN_READY;
 	} else {
 		put_unknown(def, defs, start);

@@ -6,7 +6,7 @@
  * read-only data as a string of its own ("3.10.13"), but so may the versions of
  * other libraries; it counts only if the minor version is also the one of the
  * "python3.10" that stands there (the library folder's name) or in the file's
- * name. A compiler may turn a string that short into instructions; then the
+ * name. A linker may share it with the end of a path ("/opt/python/3.10.13"). A compiler may turn a string that short into instructions; then the
  * minor version alone is known, from the file's name.
  */
 #include "python/version.h"
@@ -32,40 +32,52 @@ void python_version_hex(struct python_info *info, uint32_t hex)
 			 level == 10 ? "a" : level == 11 ? "b" : "rc", serial);
 }
 
-/* The minor version after "python3." in a text, or 0. */
-static unsigned minor_in(const char *text)
+/* The version in a text like "lib/python3.10", as (major << 8) | minor, or 0. */
+static unsigned version_in(const char *text)
 {
-	const char *p = strstr(text, "python3.");
+	const char *p = strstr(text, "python");
+	unsigned major, minor;
 
-	return p && isdigit((unsigned char)p[8]) ? (unsigned)strtoul(p + 8, NULL, 10) : 0;
+	if (!p || !isdigit((unsigned char)p[6]) || sscanf(p + 6, "%1u.%2u", &major, &minor) != 2)
+		return 0;
+	return major << 8 | minor;
 }
 
-/* Is s a version of that minor ("3.10.13", "3.10.0rc2+")? */
-static int is_version(const char *s, unsigned minor)
+/* Is s a release of that version ("3.10.13", "3.10.0rc2+")? */
+static int is_release(const char *s, unsigned version)
 {
-	unsigned got = 0, micro = 0;
+	unsigned major = 0, minor = 0, micro = 0;
 	int n = 0;
 
-	if (sscanf(s, "3.%u.%u%n", &got, &micro, &n) != 2 || got != minor || micro > 99)
+	if (sscanf(s, "%1u.%2u.%2u%n", &major, &minor, &micro, &n) != 3 ||
+	    (major << 8 | minor) != version || strlen(s) > 15)
 		return 0;
 	return strspn(s + n, "0123456789abcr+") == strlen(s + n);
 }
 
-static const char *find_version(const char *text, size_t len, unsigned minor)
+/* A string of its own; or, as a linker shares the end of strings, what follows the last slash of one. */
+static const char *find_release(const char *text, size_t len, unsigned version)
 {
-	for (const char *p = text; p < text + len; p += strlen(p) + 1)
-		if (p[0] == '3' && p[1] == '.' && strlen(p) < 16 && is_version(p, minor))
+	const char *shared = NULL;
+
+	for (const char *p = text; p < text + len; p += strlen(p) + 1) {
+		const char *name = strrchr(p, '/');
+
+		if (is_release(p, version))
 			return p;
-	return NULL;
+		if (name && is_release(name + 1, version))
+			shared = name + 1;
+	}
+	return shared;
 }
 
-static unsigned minor_in_strings(const char *text, size_t len)
+static unsigned version_in_strings(const char *text, size_t len)
 {
 	for (const char *p = text; p < text + len; p += strlen(p) + 1) {
-		unsigned minor = minor_in(p);
+		unsigned version = version_in(p);
 
-		if (minor && minor < 100 && find_version(text, len, minor))
-			return minor;
+		if (version && find_release(text, len, version))
+			return version;
 	}
 	return 0;
 }
@@ -73,13 +85,14 @@ static unsigned minor_in_strings(const char *text, size_t len)
 void python_version_guess(struct python_info *info, const struct elf *elf)
 {
 	const char *name = strrchr(info->exe.path, '/'), *found;
-	unsigned minor = minor_in(name ? name : info->exe.path);
+	unsigned version = version_in(name ? name : info->exe.path);
 	GElf_Shdr shdr;
 	char *text;
 
-	if (minor && minor < 100) {
-		info->version = 3 << 8 | minor;
-		snprintf(info->version_text, sizeof(info->version_text), "3.%u", minor);
+	if (version) {
+		info->version = version;
+		snprintf(info->version_text, sizeof(info->version_text), "%u.%u", version >> 8,
+			 version & 255);
 	}
 	if (!elf_section(elf, ".rodata", &shdr) || !shdr.sh_size || shdr.sh_size > RODATA_MAX)
 		return;
@@ -89,11 +102,11 @@ void python_version_guess(struct python_info *info, const struct elf *elf)
 		return;
 	}
 	text[shdr.sh_size] = 0;
-	if (!minor || minor > 99)
-		minor = minor_in_strings(text, shdr.sh_size);
-	found = minor ? find_version(text, shdr.sh_size, minor) : NULL;
+	if (!version)
+		version = version_in_strings(text, shdr.sh_size);
+	found = version ? find_release(text, shdr.sh_size, version) : NULL;
 	if (found) {
-		info->version = 3 << 8 | minor;
+		info->version = version;
 		snprintf(info->version_text, sizeof(info->version_text), "%s", found);
 	}
 	free(text);

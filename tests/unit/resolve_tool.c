@@ -63,6 +63,10 @@ static void print_code(const struct ev_defcode *d, const struct ctrec_codeplan *
 	       plan->state, plan->flags, plan->nargs, plan->nlocalsplus,
 	       (uint64_t)plan->cellmask, plan->firsttraceable, d->plan, d->flags,
 	       (int)d->firstlineno, d->argcount, d->kwonlyargcount, d->code, d->h.size);
+	printf(",\"cellfirst\":%u,\"cellargs\":[", plan->cellfirst);
+	for (unsigned i = 0; i < CTREC_CELLARGS; i++)
+		printf("%s%u", i ? "," : "", plan->cellargs[i]);
+	printf("]");
 	print_text("filename", take(&p, d->filename_len), d->filename_len);
 	print_text("name", take(&p, d->name_len), d->name_len);
 	print_text("qualname", take(&p, d->qualname_len), d->qualname_len);
@@ -192,7 +196,7 @@ static int fail(const char *what)
 int main(int argc, char **argv)
 {
 	struct resolve_options options = { .max_slots = CTREC_MAX_SLOTS };
-	const struct ctrec_layout *l;
+	struct ctrec_layout l;
 	struct python_info info;
 	struct resolver *r;
 	struct target *t;
@@ -217,11 +221,10 @@ int main(int argc, char **argv)
 		options.uid = options.gid = strtoul(argv[first + 1], NULL, 10);
 		first += 2;
 	}
-	l = python_layout(info.version);
-	if (l && argc > 2) {
-		if (python_check(t, &info, l) < 0)
-			return fail("python_check");
-		if (resolver_new(&r, t, &info, l, &options) < 0)
+	if (argc > 2) {
+		if (python_layout_live(t, &info, &l) < 0)
+			return fail("python_layout_live");
+		if (resolver_new(&r, t, &info, &l, &options) < 0)
 			return fail("resolver_new");
 		for (int i = first; i < argc; i++)
 			if (resolve_one(r, argv[i]) < 0)

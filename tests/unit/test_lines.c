@@ -144,13 +144,13 @@ START_TEST(test_deopt)
 	static const uint8_t want[] = { 151, 0, 124, 1, 124, 2, 122, 0, 0, 0, 83, 0 };
 	uint8_t cut[] = { 116, 1, 7 }, odd[] = { 150 };
 
-	bytecode_deopt(V(11), code, sizeof(code));
+	bytecode_deopt(V(11), code, sizeof(code), NULL);
 	ck_assert_mem_eq(code, want, sizeof(want));
-	bytecode_deopt(V(11), cut, sizeof(cut));
+	bytecode_deopt(V(11), cut, sizeof(cut), NULL);
 	ck_assert_uint_eq(cut[2], 7);
-	bytecode_deopt(V(11), odd, 1);
+	bytecode_deopt(V(11), odd, 1, NULL);
 	ck_assert_uint_eq(odd[0], 150);
-	bytecode_deopt(V(8), code, sizeof(code));
+	bytecode_deopt(V(8), code, sizeof(code), NULL);
 	ck_assert_mem_eq(code, want, sizeof(want));
 }
 END_TEST
