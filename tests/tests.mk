@@ -28,7 +28,7 @@ $(O)/tests/unit/test_%: tests/unit/test_%.c $(O)/libctrec.a
 # includes one beside the folder, which must not hide this system's own headers.
 define layout_rule
 $(O)/tests/unit/layout_offsets_3$(1)_$(2): tests/unit/layout_offsets.c tests/unit/layout_entries.h $(O)/libctrec.a
-	$$(call say,TEST,$$< $(3))
+	$$(call say,TEST,$(3))
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) -O1 -std=gnu11 -w -Iinclude -Idaemon -I$(3) -idirafter $(3)/.. $$< $(O)/libctrec.a -o $$@ $$(SAN) $$(ALL_LDLIBS)
 endef
