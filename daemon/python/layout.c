@@ -16,6 +16,7 @@
 
 #define THREADS_MAX 16 /* thread states looked at */
 #define FRAMES_MAX 64  /* entry frames skipped below each */
+#define LONG_TAG_STATIC 4ull /* 3.14: set in the static ints */
 #define SMALL_INTS_NEAR 4096 /* bytes around the table's place where they are searched for */
 
 const struct ctrec_layout *python_layout(unsigned version)
@@ -98,7 +99,8 @@ static int small_ints_lie(struct target *t, const struct python_info *info,
 		if (read_u64(t, at + 8, &type) < 0 || read_u64(t, at + l->long_size, &size) < 0 ||
 		    t->mem.read(&t->mem, (remote_t){ at + l->long_digit }, &digit, 4) < 0 ||
 		    type != info->statics[CS_long] || digit != want[k].digit ||
-		    size != (l->long_kind == CTL_LONG_TAG ? want[k].tag : want[k].size))
+		    (l->long_kind == CTL_LONG_TAG ? (size & ~LONG_TAG_STATIC) != want[k].tag :
+						    size != want[k].size))
 			return 0;
 	}
 	return 1;

@@ -227,7 +227,6 @@ static const struct ctrec_layout python_3_13 = {
 	.cfunction_def = 16, .module_name = 48, .module_dict = 16, .gen_name = 24,
 	.gen_qualname = 32, .gen_frame = 72, .gen_frame_state = 67, .gen_state_cleared = 4,
 	.range_start = 16, .slice_start = 16, .exc_args = 24, .object_dict = 24,
-	.object_inline = 16,
 };
 
 static const struct ctrec_layout python_3_14 = {
@@ -267,7 +266,7 @@ static const struct ctrec_layout python_3_14 = {
 	.func_qualname = 40, .method_func = 16, .method_self = 24, .cfunction_def = 16,
 	.module_name = 48, .module_dict = 16, .gen_name = 24, .gen_qualname = 32, .gen_frame = 72,
 	.gen_frame_state = 67, .gen_state_cleared = 4, .range_start = 16, .slice_start = 16,
-	.exc_args = 24, .object_dict = 24, .object_inline = 16,
+	.exc_args = 24, .object_dict = 24,
 };
 
 const struct ctrec_layout *const layout_tables[] = {

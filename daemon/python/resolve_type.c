@@ -204,11 +204,15 @@ static void take_dict(struct type_def *def)
 {
 	int64_t offset = (int64_t)field_u64(def->t.c, def->l->type_dictoffset);
 	uint64_t itemsize = field_u64(def->t.c, def->l->type_itemsize);
+	uint64_t basicsize = field_u64(def->t.c, def->l->type_basicsize);
 
 	if (def->l->instance_kind != CTL_INSTANCE_PLAIN && def->t.flags & TPF_MANAGED_DICT) {
 		def->plan->managed = CTM_DICT;
-		if (def->l->instance_kind == CTL_INSTANCE_INLINE && def->t.flags & TPF_INLINE_VALUES)
+		if (def->l->instance_kind == CTL_INSTANCE_INLINE &&
+		    def->t.flags & TPF_INLINE_VALUES && basicsize <= 1 << 20) {
 			def->plan->managed |= CTM_INLINE;
+			def->plan->dictoffset = basicsize;
+		}
 	} else if (offset > 0 && offset <= 1 << 20 && !itemsize) {
 		def->plan->dictoffset = offset;
 	}

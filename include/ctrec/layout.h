@@ -34,7 +34,7 @@
 
 /* long_kind: what lies at long_size */
 #define CTL_LONG_SIZE 1 /* <= 3.11: ob_size: digits, its sign the number's */
-#define CTL_LONG_TAG 2	/* 3.12+: lv_tag: digits << 3 | sign (0 positive, 1 zero, 2 negative) */
+#define CTL_LONG_TAG 2	/* 3.12+: lv_tag: digits << 3 | sign in two bits (0 positive, 1 zero, 2 negative) */
 
 /* keys_form */
 #define CTL_KEYS_SIZE 1 /* <= 3.10: dk_size entries of index (1, 2, 4 or 8 bytes each), 24-byte entries */
@@ -44,8 +44,8 @@
 #define CTL_INSTANCE_PLAIN 1  /* <= 3.10: no such types, tp_dictoffset alone counts */
 #define CTL_INSTANCE_BEFORE 2 /* 3.11: values at -object_values, else dict at -object_dict */
 #define CTL_INSTANCE_TAGGED 3 /* 3.12: word at -object_dict: odd: values at word + 1, even: a dict */
-#define CTL_INSTANCE_INLINE 4 /* 3.13+: dict at -object_dict; when NULL, and the type has bit 2 of
-			       * tp_flags (CTM_INLINE), and the valid byte is 1: values at +object_inline */
+#define CTL_INSTANCE_INLINE 4 /* 3.13+: dict at -object_dict; when NULL, and the type is CTM_INLINE
+			       * (bit 2 of tp_flags): values at +tp_basicsize, if their valid byte is not 0 */
 
 /* code_form */
 #define CTL_CODE_BYTES 1  /* <= 3.10: co_code, a bytes object, at code_code */
@@ -172,7 +172,6 @@ struct ctrec_layout {
 	ev_u16 exc_args;
 	ev_u16 object_values; /* by instance_kind: this many bytes BEFORE the object */
 	ev_u16 object_dict;   /* likewise */
-	ev_u16 object_inline; /* 3.13+: PyDictValues, this many bytes AFTER its start */
 };
 
 /* Static objects and types capture tells apart by address; 0: not known. */
@@ -245,7 +244,7 @@ struct ctrec_typeplan {
 	ev_u8 kind;	   /* enum ctrec_typekind */
 	ev_u8 managed;	   /* CTM_*: the instance has a managed dict, see instance_kind; 0: not */
 	ev_u16 nslots;
-	ev_u32 dictoffset; /* of a plain __dict__ pointer; 0: none */
+	ev_u32 dictoffset; /* of a plain __dict__ pointer, 0: none; with CTM_INLINE of the inline values */
 	ev_u16 nkeys;	   /* shared keys that the definition names */
 	ev_u16 outgrown;   /* capture's: instances seen with more of them */
 	ev_u16 slots[CTREC_MAX_SLOTS]; /* byte offsets of T_OBJECT / T_OBJECT_EX members */

@@ -185,6 +185,7 @@ def code_facts(c):
 def type_facts(t):
     plain = t.__dictoffset__ if t.__dictoffset__ > 0 and not t.__itemsize__ and not (MINOR > 10 and t.__flags__ & 16) else 0
     managed = 0 if MINOR < 11 or not t.__flags__ & 16 else 3 if MINOR > 12 and t.__flags__ & 4 else 1
+    if managed == 3: plain = t.__basicsize__
     return dict(name=text(t.__qualname__), module=text(t.__module__) if isinstance(t.__module__, str) else "builtins",
                 managed=managed, dictoffset=plain)
 kinds = {}

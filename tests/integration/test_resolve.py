@@ -195,4 +195,5 @@ def main():
         check_sources(resolve, native[0])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -349,4 +349,3 @@
 	 * _PyObject_ManagedDictPointer */
 	F(object_values, V == 11 ? 4 * sizeof(void *) : 0),
 	F(object_dict, V > 10 ? 3 * sizeof(void *) : 0),
-	F(object_inline, V > 12 ? sizeof(PyObject) : 0),

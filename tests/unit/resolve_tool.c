@@ -4,6 +4,7 @@
  * tests/integration/test_resolve.py to compare with what that Python says.
  *
  *	resolve_tool PID [-a] [-u UID] [code:ADDR | type:ADDR]...
+ *	resolve_tool PID -l (what of the layout was found out of the process)
  *
  * resolve_tool -t (a table's line for each instruction) reads from stdin:
  * python, firstlineno, number of bytes of code, table in hexadecimal.
@@ -132,6 +133,15 @@ static void print_info(const struct python_info *i)
 	printf("}\n");
 }
 
+static void print_layout(const struct ctrec_layout *l)
+{
+	printf("{\"kind\":\"layout\",\"runtime_small_ints\":%u,\"runtime_interpreters_head\":%u,"
+	       "\"runtime_interpreters_main\":%u,\"interp_gil\":%u,\"interp_next\":%u,"
+	       "\"interp_threads_head\":%u,\"interp_id\":%u}\n",
+	       l->runtime_small_ints, l->runtime_interpreters_head, l->runtime_interpreters_main,
+	       l->interp_gil, l->interp_next, l->interp_threads_head, l->interp_id);
+}
+
 static int resolve_one(struct resolver *r, const char *arg)
 {
 	struct ctrec_codeplan code = { 0 };
@@ -224,6 +234,10 @@ int main(int argc, char **argv)
 	if (argc > 2) {
 		if (python_layout_live(t, &info, &l) < 0)
 			return fail("python_layout_live");
+		if (strcmp(argv[first], "-l") == 0) {
+			print_layout(&l);
+			first++;
+		}
 		if (resolver_new(&r, t, &info, &l, &options) < 0)
 			return fail("resolver_new");
 		for (int i = first; i < argc; i++)
