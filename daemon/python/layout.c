@@ -186,14 +186,21 @@ static int check_frames(struct target *t, const struct python_info *info, const 
 	return wrong;
 }
 
+/* Builds whose objects have another shape. */
+static int check_build(const struct python_info *info)
+{
+	if (!info->free_threaded && !info->debug_build)
+		return 0;
+	return err_set(ERR_UNSUPPORTED_PYTHON, "%s is a %s build", info->exe.path,
+		       info->free_threaded ? "free-threaded" : "debug");
+}
+
 int python_check(struct target *t, const struct python_info *info, const struct ctrec_layout *l)
 {
-	int wrong = 0, r;
+	int wrong = 0, r = check_build(info);
 
-	if (info->free_threaded || info->debug_build)
-		return err_set(ERR_UNSUPPORTED_PYTHON, "%s is a %s build", info->exe.path,
-			       info->free_threaded ? "free-threaded" : "debug");
-	r = debug_offsets_check(t, info, l);
+	if (r == 0)
+		r = debug_offsets_check(t, info, l);
 	if (r == 0)
 		r = check_types(t, info, l);
 	if (r < 0)
@@ -218,7 +225,9 @@ int python_layout_live(struct target *t, const struct python_info *info, struct 
 		return err_hint("use one of these: %s", python_supported());
 	}
 	*l = *table;
-	r = debug_offsets_take(t, info, l);
+	r = check_build(info);
+	if (r == 0)
+		r = debug_offsets_take(t, info, l);
 	if (r < 0)
 		return r;
 	/* they save reads, no more: an int elsewhere is read as any other */

@@ -37,8 +37,10 @@
 #define CTL_LONG_TAG 2	/* 3.12+: lv_tag: digits << 3 | sign in two bits (0 positive, 1 zero, 2 negative) */
 
 /* keys_form */
-#define CTL_KEYS_SIZE 1 /* <= 3.10: dk_size entries of index (1, 2, 4 or 8 bytes each), 24-byte entries */
-#define CTL_KEYS_LOG2 2 /* 3.11+: 1 << dk_log2_index_bytes bytes of index, 16-byte entries unless dk_kind is 0 */
+#define CTL_KEYS_SIZE 1 /* <= 3.10: an index of dk_size entries, of 1, 2, 4 or 8 bytes, the fewest that hold
+			 * dk_size; then entries of 24 bytes: hash, key, value */
+#define CTL_KEYS_LOG2 2 /* 3.11+: an index of 1 << dk_log2_index_bytes bytes; then entries of 24 bytes
+			 * when dk_kind is 0, else of 16: key, value */
 
 /* instance_kind: attributes of an instance of a type with Py_TPFLAGS_MANAGED_DICT */
 #define CTL_INSTANCE_PLAIN 1  /* <= 3.10: no such types, tp_dictoffset alone counts */

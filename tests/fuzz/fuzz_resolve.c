@@ -7,7 +7,7 @@
  * A definition always comes out, well-formed and below its bound.
  *
  *	clang -g -fsanitize=fuzzer,address,undefined -Iinclude -Idaemon -D_GNU_SOURCE \
- *		tests/fuzz/fuzz_resolve.c daemon/python/{resolve,resolve_type,objects,deopt,source,stdlib,lines,layout}.c \
+ *		tests/fuzz/fuzz_resolve.c daemon/python/{resolve*,objects,deopt,opcode_tables,source,stdlib,lines,layout*,debug_offsets}.c \
  *		daemon/util/{err,buf}.c
  */
 #include <stdlib.h>
@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ctrec_typeplan type = { 0 };
 	struct resolve_options options = { .uid = 65534, .gid = 65534 };
 	struct target t = { .mem = { read_bytes }, .pid = -1, .pidfd = -1 };
-	const struct ctrec_layout *l = python_layout(3 << 8 | 11);
+	const struct ctrec_layout *l;
+	struct ctrec_layout live;
 	struct resolver *r;
 	struct buf b = { 0 };
 
@@ -68,6 +69,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bytes = data;
 	nbytes = size;
 	info = calloc(1, sizeof(*info));
+	info->version = 3 << 8 | (8 + data[1] % 7);
+	info->runtime = size << 21;
+	l = python_layout(info->version);
+	python_layout_live(&t, info, &live);
 	for (unsigned i = 0; i < CS_MAX; i++)
 		memcpy(&info->statics[i], data + (8 + i * 8) % (size - 8), 8);
 	memcpy(&info->statics[CS_code], data + 8, 8);

@@ -155,6 +155,33 @@ START_TEST(test_deopt)
 }
 END_TEST
 
+/* 3.12: COPY_FREE_VARS, RESUME, LOAD_FAST, BINARY_OP and its cache, RETURN_VALUE, as instrumented. */
+START_TEST(test_instrumented)
+{
+	static const uint8_t want[] = { 149, 1, 151, 0, 124, 2, 122, 0, 0, 0, 83, 0 };
+	uint8_t code[] = { 149, 1, 240, 0, 254, 2, 253, 0, 9, 9, 242, 0 };
+	static const uint8_t lines[] = { 0, 1, 0, 2, 124, 2, 0, 9, 0, 9, 0, 1 };
+	static const uint8_t by_instruction[] = { 0, 0, 0, 8, 0, 0 }; /* BINARY_OP_ADD_INT … */
+	static const uint8_t packed[] = { 0, 1, 1, 0, 2, 2, 124, 3, 3, 0, 9, 9, 0, 9, 9, 0, 9, 9 };
+	struct bytecode_originals o = { lines, 2, by_instruction };
+	uint8_t again[sizeof(code)], lost[sizeof(code)];
+
+	memcpy(again, code, sizeof(code));
+	memcpy(lost, code, sizeof(code));
+	ck_assert_int_eq(bytecode_instrumented(V(12), code, sizeof(code)), 1);
+	ck_assert_int_eq(bytecode_deopt(V(12), code, sizeof(code), &o), 0);
+	ck_assert_mem_eq(code, want, sizeof(want));
+	ck_assert_int_eq(bytecode_instrumented(V(12), code, sizeof(code)), 0);
+	o = (struct bytecode_originals){ packed, 3, by_instruction };
+	ck_assert_int_eq(bytecode_deopt(V(12), again, sizeof(again), &o), 0);
+	ck_assert_mem_eq(again, want, sizeof(want));
+	/* without the originals the instruction stays, and that is said */
+	ck_assert_int_eq(bytecode_deopt(V(12), lost, sizeof(lost), NULL), 1);
+	ck_assert_uint_eq(lost[4], 254);
+	ck_assert_int_eq(bytecode_instrumented(V(11), again, sizeof(again)), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lines");
@@ -167,6 +194,7 @@ int main(void)
 	tcase_add_test(c, test_hostile_tables);
 	tcase_add_test(c, test_stdlib);
 	tcase_add_test(c, test_deopt);
+	tcase_add_test(c, test_instrumented);
 	suite_add_tcase(s, c);
 	run = srunner_create(s);
 	srunner_run_all(run, CK_ENV);
