@@ -183,12 +183,22 @@ def check_sources(resolve, python):
             target.wait()
 
 
+def check_opcodes(python):
+    """The table of instructions is what this interpreter's opcode module says."""
+    if json.loads(python.run("-c", "import sys; print(sys.version_info[1])")) < 11:
+        return
+    script = python.install(os.path.join(os.path.dirname(HERE), "opcode_tables.py"))
+    tables = python.install(os.path.join(os.path.dirname(os.path.dirname(HERE)), "daemon/python/opcode_tables.c"))
+    print(python.run(script, tables), end="", flush=True)
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     resolve = sys.argv[1]
     pythons = [Interpreter(p) for p in sys.argv[2:] or ["/usr/bin/python3"]]
     for python in pythons:
+        check_opcodes(python)
         check_live(resolve, python)
     native = [p for p in pythons if not p.root]
     if native:
