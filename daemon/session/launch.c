@@ -116,6 +116,10 @@ static int check_python(const struct python_info *info, const struct ctrec_layou
 	}
 	if (!info->has_usdt)
 		return err_set(ERR_NO_PROBES, "Python %s: %s", info->version_text, info->exe.path);
+	/* the BPF walker knows frames of 3.11 only */
+	if ((*layout)->python != (3 << 8 | 11))
+		return err_set(ERR_UNSUPPORTED_PYTHON, "probes of %s: %s", info->version_text,
+			       info->exe.path);
 	return 0;
 }
 

@@ -287,7 +287,7 @@ class Errors(support.Recording):
         s = self.script("print('ran')\n")
         for p in found:
             r = self.ctrec("run", "-o", self.out, "--", p, s)
-            supported = p.endswith("/python3.11")
+            supported = int(p.rsplit(".", 1)[1]) <= 14
             e = self.error(r, "ERR_NO_PROBES" if supported else "ERR_UNSUPPORTED_PYTHON", "TargetError", 1)
             self.assertTrue(e.get("hint"))
             self.assertEqual(r.stdout, "ran\n")
