@@ -10,16 +10,6 @@
  * compiler may turn a string that short into instructions; then the minor
  * version alone is known, from the file's name.
  */
-/*
- * version.c: the version of an interpreter, from its file alone.
- *
- * From 3.11 the constant Py_Version says it. Before, PY_VERSION stands in the
- * read-only data as a string of its own ("3.10.13"), but so may the versions of
- * other libraries; it counts only if the minor version is also the one of the
- * "python3.10" that stands there (the library folder's name) or in the file's
- * name. A linker may share it with the end of a path ("/opt/python/3.10.13"). A compiler may turn a string that short into instructions; then the
- * minor version alone is known, from the file's name.
- */
 #include "python/version.h"
 
 #include <ctype.h>
