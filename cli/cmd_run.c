@@ -53,7 +53,7 @@ static const char help[] =
 	"  -u, --user USER      run the program as USER, who is also given the trace\n"
 	"      --all            also record the standard library and the interpreter's start-up\n"
 	"      --force          overwrite an existing trace\n"
-	"      --max-depth N    levels of containers shown below a variable (default 4)\n"
+	"      --max-depth N    levels of containers shown below a variable (default 3)\n"
 	"      --max-items N    elements shown of a container (default 64)\n"
 	"      --max-string N   bytes shown of a string (default 256)\n"
 	"      --probe KIND     auto (default) or usdt\n"

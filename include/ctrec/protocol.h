@@ -60,7 +60,7 @@
 #define CTREC_REASON_ERROR "error"     /* the recorder failed */
 
 /* What a recording keeps unless told otherwise (struct ctrec_limits). */
-#define CTREC_DEFAULT_DEPTH 4u
+#define CTREC_DEFAULT_DEPTH 3u /* docs/overhead.md has the sweep */
 #define CTREC_DEFAULT_ITEMS 64u
 #define CTREC_DEFAULT_STRING 256u
 #define CTREC_DEFAULT_NODES 256u

@@ -9,7 +9,7 @@ import re
 import sys
 
 sys.set_int_max_str_digits(0)
-DEPTH, ITEMS, TEXT = 4, 64, 256      # ctrec's default limits
+DEPTH, ITEMS, TEXT = 3, 64, 256      # ctrec's default limits
 BUDGET = 128                         # objects in one step from which a cut by the budget is possible
 CONTAINERS = ("list", "tuple", "dict", "set", "frozenset", "sub", "object", "exc", "cell")
 ITEM_BRACKETS = {"list": "[", "tuple": "(", "dict": "{", "set": "{", "frozenset": "frozenset({"}
