@@ -14,8 +14,6 @@
 #ifndef MEMORY_BPF_H
 #define MEMORY_BPF_H
 
-#define HASH_MUL 0x9e3779b97f4a7c15ULL
-
 static __always_inline __u32 line_index(__u64 la)
 {
 	return (la / LINE) * HASH_MUL >> 58 & (NLINES - 1);
@@ -74,46 +72,17 @@ static __always_inline __u8 *near(struct scratch *s, __u64 addr, __u32 need)
 	return s->line + i * LINE + (addr & (LINE - 8));
 }
 
-/* Where the record goes on, in registers while several words are appended. */
-struct cursor {
-	__u64 hash;
-	__u32 out;
-};
-
-static __always_inline struct cursor cursor(struct scratch *s)
+static __always_inline int near_fits(__u64 addr, __u64 n)
 {
-	struct cursor c = { .hash = s->hash, .out = s->out & (REC_BYTES - 8) };
-
-	return c;
+	return (addr & (LINE - 1)) + n <= LINE;
 }
 
-static __always_inline void cursor_end(struct scratch *s, struct cursor *c)
+static __always_inline __u32 text_length(__u64 addr)
 {
-	s->hash = c->hash;
-	s->out = c->out;
-}
+	char c[64];
+	long r = bpf_probe_read_user_str(c, sizeof(c), (void *)addr);
 
-/* Appends a word to the record and to the variable's hash. */
-static __always_inline void word(struct scratch *s, struct cursor *c, __u64 w)
-{
-	__u64 h = (c->hash ^ w) * HASH_MUL;
-
-	*(__u64 *)(s->rec + c->out) = w;
-	c->out += 8;
-	c->hash = h ^ (h >> 32);
-}
-
-static __always_inline void put(struct scratch *s, __u64 w)
-{
-	struct cursor c = cursor(s);
-
-	word(s, &c, w);
-	cursor_end(s, &c);
-}
-
-static __always_inline __u64 first_bytes(__u64 w, __u32 n)
-{
-	return n < 8 ? w & ((1ULL << (n * 8)) - 1) : w;
+	return r > 1 && r <= (long)sizeof(c) ? r - 1 : 0;
 }
 
 #define COPY_NEAR 64 /* bytes copied word by word, longer pieces by a read of their own */

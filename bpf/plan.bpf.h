@@ -61,10 +61,29 @@ static __always_inline int await_plan(__u64 key, __u32 type)
 	return w.ready;
 }
 
-static __always_inline __u64 mix(__u64 h, __u64 w)
+static __always_inline __u64 now(void)
 {
-	h = (h ^ w) * HASH_MUL;
-	return h ^ (h >> 32);
+	return bpf_ktime_get_ns();
+}
+
+static __always_inline struct ctrec_codeplan *code_known(__u64 code)
+{
+	return bpf_map_lookup_elem(&codes, &code);
+}
+
+static __always_inline struct ctrec_typeplan *type_known(__u64 type)
+{
+	return bpf_map_lookup_elem(&types, &type);
+}
+
+static __always_inline void type_forget(__u64 type)
+{
+	bpf_map_delete_elem(&types, &type);
+}
+
+static __always_inline struct ctrec_stores *stores_of(__u32 code)
+{
+	return bpf_map_lookup_elem(&stores, &code);
 }
 
 /* Names' first bytes, line and sizes: what a reused address would have to match. */

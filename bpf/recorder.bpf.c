@@ -16,8 +16,9 @@
 #include "bpf/state.bpf.h"
 #include "bpf/memory.bpf.h"
 #include "bpf/plan.bpf.h"
-#include "bpf/snapshot.bpf.h"
-#include "bpf/frame.bpf.h"
+#include "bpf/ring.bpf.h"
+#include "bpf/snapshot.h"
+#include "bpf/frame.h"
 #include "bpf/stdio.bpf.h"
 #include "bpf/process.bpf.h"
 

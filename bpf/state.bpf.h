@@ -12,88 +12,25 @@
 #define NLINES 64	   /* cached lines of target memory, valid for one event */
 #define LINE 512	   /* never crosses a page */
 #define LINE_SLACK 128	   /* longest object looked at within one line */
-#define QUEUE 512	   /* objects waiting to be visited */
-#define REC_BYTES 16384	   /* EV_MAX_RECORD */
-#define REC_SLACK 4104	   /* one longest piece beyond any masked offset */
 #define STACK 256	   /* activations held in task storage, deeper ones in `deep` */
-#define CACHE 2048	   /* hashes of variables as last sent */
-#define VARS_PER_EVENT 256 /* variables read in one event; the rest in turns */
 
-struct qent {
-	__u64 ptr;
-	__u64 meta; /* depth | QM_NAME */
-};
-#define QM_NAME 0x100 /* a name: outside depth and object budget */
-
-struct scratch {
-	__u64 tag[NLINES]; /* address of the line held | the event's turn */
+#define SCRATCH_HEAD                                                                               \
+	__u64 tag[NLINES]; /* address of the line held | the event's turn */                      \
 	__u64 turn;	   /* 1..LINE-1, so that lines of earlier events do not match */
-	__u64 hash;
-	__u64 salt;
-	__u64 cellmask;
-	__u64 slots; /* address of localsplus */
-	__u32 out;   /* bytes of rec in use */
-	__u32 nvars;
-	__u32 qh, qt;
-	__u32 nodes;	/* objects this event may still visit */
-	__u32 varnodes; /* objects this variable may still visit */
-	__u32 fault;
-	__u32 varcut;
-	__u32 full;
-	__u32 cbase;
-	__u32 changed; /* slots below 32 bound anew since this frame's last event, perhaps */
-	__u32 mutables; /* objects of this tree that may change */
-	__u32 visits[2]; /* names seen before that this event may still read: of mutables, of others */
-	__u32 cut;	 /* variables were left out, first_cut the first of them (names) */
-	__u32 first_cut;
-	/* a walk over a dict's entries */
-	__u64 entries, values, stride, koff;
-	__u32 want, got;
-	__u64 first;
-	struct qent q[QUEUE];
-	__u8 rec[REC_BYTES + REC_SLACK];
-	__u8 line[NLINES * LINE + LINE_SLACK];
-};
-
-struct act {
-	__u64 frame;
-	__u64 serial;
-	__u64 cellmask;
-	__u64 version; /* NAMES: of the dict at the last event */
-	__u32 code;
-	__u32 epoch;
-	__u16 flags; /* ACT_* */
-	__u16 nslots; /* NAMES: entries at the last event */
-	__u32 cursor;
-	__u32 stores; /* slots its last event's line may bind anew */
-	__u32 unproven; /* variables were left out: nothing says that they stayed */
-};
-#define ACT_SKIP 1
-#define ACT_NAMES 2
-#define ACT_MODULE 4
-#define ACT_LATE 8
-#define ACT_NOPLAN 16
-#define ACT_SENT 32 /* an event of this activation went out */
-#define ACT_GENERATOR 64
-
-/* A variable as last sent. */
-struct sent {
-	__u64 hash; /* of all bytes */
-	__u64 same; /* of what proves them unchanged unread; 0: nothing does */
-};
-
-struct thread {
-	__u32 index;
-	__u32 sp;    /* activations on the stack */
-	__u32 depth; /* recorded ones among them */
-	__u32 count; /* events, for the timestamps' turn */
-	__u64 serial;
-	__u64 io_buf, io_len, io_offset, io_total;
-	__u32 io_nr, io_fd, io_stream, io_wake;
+#define SCRATCH_TAIL __u8 line[NLINES * LINE + LINE_SLACK];
+#define THREAD_HEAD                                                                                \
+	__u64 io_buf, io_len, io_offset, io_total;                                                \
+	__u32 io_nr, io_fd, io_stream, io_wake;                                                   \
 	struct act none; /* where an index out of range leads */
-	struct act stack[STACK];
-	struct sent cache[CACHE];
-};
+
+/* The USDT probes of 3.12 are gone: shapes are 3.11's. */
+#define VERSIONED 0
+#define LOOP(n, fn, ctx) bpf_loop(n, fn, ctx, 0)
+#define STR_LENGTH 16
+#define STR_STATE 32
+#define STR_DATA 48
+
+#include "bpf/state.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -175,7 +112,5 @@ static __always_inline __u64 next_order(void)
 {
 	return __sync_fetch_and_add(&stats.order, 1) + 1;
 }
-
-#define L (cfg.layout)
 
 #endif

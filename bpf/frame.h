@@ -1,56 +1,33 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * frame.bpf.h: activations of a thread, and the records about them.
+ * frame.h: activations of a thread, and the records about them.
  *
  * Each activation gets a serial at entry. What was last sent of a variable is
  * kept as a hash of (serial, slot, every byte sent) in a cache of the thread; an
  * entry that was overwritten by another variable only means sending it again.
  */
-#ifndef FRAME_BPF_H
-#define FRAME_BPF_H
+#ifndef FRAME_H
+#define FRAME_H
 
-static __always_inline struct act *act_at(struct thread *t, __u32 i)
+#define FIND_BELOW 64 /* activations looked through for a frame that is not the top */
+
+static __always_inline __u64 frame_code(struct scratch *s, __u64 frame)
 {
-	__u64 key;
+	__u64 code = ld(s, frame + L.frame_code);
 
-	if (i < STACK)
-		return &t->stack[i & (STACK - 1)];
-	key = (__u64)t->index << 32 | i;
-	return bpf_map_lookup_elem(&deep, &key);
+	return VERSIONED ? code & ~(__u64)L.frame_ref_mask : code;
 }
 
-static __always_inline struct act *act_push(struct thread *t)
+/* The byte offset of a frame's instruction; of one that has not started below 0. */
+static __always_inline __s32 frame_lasti(struct scratch *s, __u64 frame, __u64 code)
 {
-	__u32 i = t->sp;
-	struct act *a;
-	__u64 key;
+	__u64 at = frame + L.frame_prev_instr;
 
-	if (i >= STACK) {
-		key = (__u64)t->index << 32 | i;
-		__builtin_memset(&t->none, 0, sizeof(t->none));
-		if (bpf_map_update_elem(&deep, &key, &t->none, BPF_ANY))
-			return 0;
-		a = bpf_map_lookup_elem(&deep, &key);
-		if (!a)
-			return 0;
-	} else {
-		a = &t->stack[i & (STACK - 1)];
-	}
-	t->sp = i + 1;
-	return a;
-}
-
-static __always_inline void act_pop(struct thread *t)
-{
-	__u32 i = t->sp - 1;
-	struct act *a = act_at(t, i);
-	__u64 key = (__u64)t->index << 32 | i;
-
-	if (a && !(a->flags & ACT_SKIP) && t->depth)
-		t->depth--;
-	t->sp = i;
-	if (i >= STACK)
-		bpf_map_delete_elem(&deep, &key);
+	if (VERSIONED && L.lasti_kind == CTL_LASTI_BYTES)
+		return ld32(s, at);
+	if (VERSIONED && L.lasti_kind == CTL_LASTI_UNITS)
+		return ld32(s, at) * 2;
+	return ld(s, at) - code - L.code_code;
 }
 
 struct pop_ctx {
@@ -105,7 +82,7 @@ __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32
 
 	if (!s || !t)
 		return -1;
-	code = ld(s, frame + L.frame_code);
+	code = frame_code(s, frame);
 	plan = code_plan(s, code);
 	a = act_push(t);
 	if (!a) {
@@ -121,7 +98,7 @@ __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32
 	a->flags = flags;
 	if (!plan) {
 		/* no plan in time: nothing of it may be shown but names and lines */
-		plan = bpf_map_lookup_elem(&codes, &code);
+		plan = code_known(code);
 		a->code = plan ? plan->id : 0;
 		a->nslots = 0;
 		a->flags |= ACT_NOPLAN;
@@ -145,9 +122,9 @@ static __always_inline struct act *act_find(struct scratch *s, struct thread *t,
 		a = act_at(t, t->sp - 1);
 		if (a && a->frame == frame)
 			return a;
-		bpf_loop(64, find_below, &c, 0);
+		LOOP(FIND_BELOW, find_below, &c);
 		if (c.at != ~0u) {
-			bpf_loop(64, pop_one, &c, 0);
+			LOOP(FIND_BELOW, pop_one, &c);
 			return act_at(t, t->sp - 1);
 		}
 	}
@@ -163,7 +140,7 @@ static __always_inline struct act *act_find(struct scratch *s, struct thread *t,
  */
 static __always_inline __u64 dict_version(struct scratch *s, __u64 p)
 {
-	if (static_kind(ld(s, p + 8)) != CS_dict + 1)
+	if ((VERSIONED && L.python >= 0x30d) || static_kind(ld(s, p + 8)) != CS_dict + 1)
 		return 0;
 	return ld(s, p + L.dict_used + 8);
 }
@@ -253,6 +230,7 @@ struct vars_ctx {
 	struct scratch *s;
 	struct thread *t;
 	__u64 base;
+	__u64 code; /* of frames with moved arguments */
 	__u32 n, from, flags;
 	__u32 last;
 	__u32 stride, koff; /* of a dict's entries; the walk below reuses the scratch's */
@@ -261,10 +239,34 @@ struct vars_ctx {
 	__u32 live;    /* entries there are now; c.n: as many as there were, if more */
 };
 
+/*
+ * Up to 3.10 an argument that an inner function uses moves to a cell behind the
+ * locals (struct ctrec_codeplan, cellargs): read there, under its own slot. 1: that
+ * cell itself, which is not shown.
+ */
+static __always_inline int moved_argument(struct scratch *s, struct vars_ctx *c, __u32 slot, __u32 *at)
+{
+	struct ctrec_codeplan *plan;
+
+	if (L.frame_kind != CTL_FRAME_OBJECT || !s->cellmask)
+		return 0;
+	plan = code_known(c->code);
+	if (!plan)
+		return 0;
+	if (slot >= plan->cellfirst && slot < plan->cellfirst + CTREC_CELLARGS)
+		return plan->cellargs[slot - plan->cellfirst] != 0;
+	if (slot >= plan->nargs || slot >= 64 || !(s->cellmask >> slot & 1))
+		return 0;
+	for (__u32 k = 0; k < CTREC_CELLARGS; k++)
+		if (plan->cellargs[k] == slot + 1)
+			*at = plan->cellfirst + k;
+	return 0;
+}
+
 static long one_local(__u32 i, struct vars_ctx *c)
 {
 	struct scratch *s = c->s;
-	__u32 slot = c->from + i;
+	__u32 slot = c->from + i, at = slot;
 	__u64 p;
 
 	if (slot >= c->n)
@@ -273,7 +275,11 @@ static long one_local(__u32 i, struct vars_ctx *c)
 	if (s->out > REC_BYTES - 2048)
 		return 1;
 	c->last = slot + 1;
-	p = ld(s, c->base + slot * 8);
+	if (VERSIONED && moved_argument(s, c, slot, &at))
+		return 0;
+	p = ld(s, c->base + at * 8);
+	if (VERSIONED)
+		p &= ~(__u64)L.frame_ref_mask;
 	if (p && (slot >= 64 || s->cellmask >> slot & 1) &&
 	    static_kind(ld(s, p + 8)) == CS_cell + 1)
 		p = ld(s, p + L.cell_value);
@@ -390,8 +396,8 @@ __noinline int act_late_plan(struct scratch *s, struct thread *t, __u64 frame)
 	a = act_at(t, t->sp - 1);
 	if (!a)
 		return 1;
-	code = ld(s, frame + L.frame_code);
-	plan = bpf_map_lookup_elem(&codes, &code);
+	code = frame_code(s, frame);
+	plan = code_known(code);
 	if (!plan || plan->state == PLAN_PENDING || plan->id != a->code)
 		return 1;
 	act_plan(a, plan);
@@ -434,8 +440,8 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 		/* a dict or, as for the body of an Enum, an instance of a subclass */
 		if (!dict || !(ld(s, ld(s, dict + 8) + L.type_flags) & TPFLAGS_DICT_SUBCLASS))
 			return flags;
-		version = ld(s, dict + L.dict_used + 8);
-		c.changed = version != a->version;
+		version = VERSIONED && L.python >= 0x30d ? 0 : ld(s, dict + L.dict_used + 8);
+		c.changed = !version || version != a->version;
 		a->version = version;
 		n = keys_open(s, ld(s, dict + L.dict_keys));
 		if (n >= SLOT_MODULE_NAME)
@@ -451,6 +457,8 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	} else {
 		c.n = a->nslots;
 		c.base = frame + L.frame_localsplus;
+		if (VERSIONED)
+			c.code = frame_code(s, frame);
 	}
 	s->salt = mix(a->serial | (__u64)t->index << 48, a->epoch);
 	a->flags |= ACT_SENT;
@@ -462,14 +470,14 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	if (entry && a->flags & ACT_MODULE)
 		exec_name(s, t, frame, dict);
 	if (a->flags & ACT_NAMES) {
-		bpf_loop(NAMES_PER_EVENT, one_name, &c, 0);
+		LOOP(NAMES_PER_EVENT, one_name, &c);
 		if (!s->cut && c.n > NAMES_PER_EVENT) {
 			s->cut = 1;
 			s->first_cut = (c.from + NAMES_PER_EVENT) % c.n;
 		}
 		a->cursor = s->cut ? s->first_cut : 0;
 	} else {
-		bpf_loop(VARS_PER_EVENT, one_local, &c, 0);
+		LOOP(VARS_PER_EVENT, one_local, &c);
 		s->cut = c.n > c.last || c.from;
 		a->cursor = c.last >= c.n ? 0 : c.last;
 	}
@@ -482,53 +490,6 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 	return flags;
 }
 
-struct ring_ctx {
-	__u64 start;
-};
-
-static long wait_ring(__u32 i, struct ring_ctx *c)
-{
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
-		return 1;
-	if ((i & 255) != 255)
-		return 0;
-	yield();
-	return bpf_ktime_get_ns() - c->start > cfg.wait_ns;
-}
-
-/* Above the mark the target waits: a bounded spin, then a stop until drained.
- * What is above the mark is room for events on their way to that stop. */
-static __always_inline void backpressure(void)
-{
-	struct ring_ctx c;
-	struct ev_process e = {
-		.h = { .size = sizeof(e), .type = EV_STOPPED, .flags = EVP_FULLRING },
-	};
-
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
-		return;
-	__sync_fetch_and_add(&stats.waits, 1);
-	c.start = bpf_ktime_get_ns();
-	bpf_loop(1 << 20, wait_ring, &c, 0);
-	if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= cfg.ring_high)
-		return;
-	__sync_fetch_and_add(&stats.stops, 1);
-	e.pid = bpf_get_current_pid_tgid() >> 32;
-	e.time = bpf_ktime_get_ns();
-	bpf_send_signal(19 /* SIGSTOP */);
-	bpf_ringbuf_output(&control, &e, sizeof(e), BPF_RB_FORCE_WAKEUP);
-}
-
-static __always_inline void send(struct thread *t, void *rec, __u32 size)
-{
-	__u64 flags = BPF_RB_NO_WAKEUP;
-
-	if (!(++t->io_wake & 63) && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > cfg.ring_wake)
-		flags = BPF_RB_FORCE_WAKEUP;
-	if (bpf_ringbuf_output(&events, rec, size, flags))
-		gap(EVG_RING_FULL);
-}
-
 /* A frame event of the top activation: values, head, out. `extra`: how the
  * return value or exception was added by the caller (already in the record). */
 static __always_inline void frame_event(struct scratch *s, struct thread *t, struct act *a,
@@ -536,11 +497,10 @@ static __always_inline void frame_event(struct scratch *s, struct thread *t, str
 {
 	struct ev_frame *e = (struct ev_frame *)s->rec;
 	struct ctrec_stores *st;
-	__u64 code, prev;
+	__u64 code;
 	__u32 size;
 
-	code = ld(s, frame + L.frame_code);
-	prev = ld(s, frame + L.frame_prev_instr);
+	code = frame_code(s, frame);
 	if (a->flags & ACT_LATE) {
 		a->flags &= ~ACT_LATE;
 		flags |= EVF_LATE;
@@ -557,17 +517,16 @@ static __always_inline void frame_event(struct scratch *s, struct thread *t, str
 	e->h.order = next_order();
 	e->frame = a->serial | (__u64)t->index << 40;
 	e->code = a->code;
-	e->lasti = prev - code - L.code_code;
-	st = bpf_map_lookup_elem(&stores, &a->code);
+	e->lasti = frame_lasti(s, frame, code);
+	st = stores_of(a->code);
 	a->stores = st && !a->unproven ? st->mask[CTREC_STORES_AT(e->lasti)] : ~0u;
 	a->unproven = 0;
 	e->thread = t->index;
 	e->depth = t->depth;
 	e->time = 0;
 	if (type != EV_LINE || !(t->count++ & 63))
-		e->time = bpf_ktime_get_ns();
+		e->time = now();
 	send(t, s->rec, size);
-	backpressure();
 }
 
 static __always_inline void event_begin(struct scratch *s)

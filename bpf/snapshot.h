@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * snapshot.bpf.h: one object after another, breadth first, into nodes (event.h).
+ * snapshot.h: one object after another, breadth first, into nodes (event.h).
  *
  * A queue in map memory holds what is still to be visited; a container appends
  * its children, as many as the ceilings and the variable's budget allow, and
  * says in its node how many these are and how many there were. Nothing of the
- * target runs, and nothing but exact memory layouts decides what is read.
+ * target runs, and nothing but exact memory layouts decides what is read. One
+ * source for the BPF programs and the probe page: see state.h.
  */
-#ifndef SNAPSHOT_BPF_H
-#define SNAPSHOT_BPF_H
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
 
 #define NODE(kind, flags, n, total)                                                                \
 	((__u64)(kind) | (__u64)(flags) << 8 | (__u64)(__u16)(n) << 16 | (__u64)(__u32)(total) << 32)
@@ -16,11 +17,6 @@
 /* CPython's static ints, 32 bytes each, from -5 (pycore_global_objects.h, 3.11). */
 #define SMALL_INTS 262
 
-/* Fields of the paths without a call, constants for the verifier's and speed's sake:
- * the same in all versions with these probes (unicodeobject.h, 3.8 to 3.11). */
-#define L_STR_LENGTH 16
-#define L_STR_STATE 32
-#define L_STR_DATA 48
 
 static __always_inline __u32 static_kind(__u64 addr)
 {
@@ -88,7 +84,7 @@ __noinline int push_items(struct scratch *s, __u64 base, __u64 total, __u32 dept
 	if (depth >= cfg.limits.depth)
 		return 0;
 	c.n = room(s, total > 1 << 20 ? 1 << 20 : total, 1);
-	bpf_loop(QUEUE / STEP, push_item, &c, 0);
+	LOOP(QUEUE / STEP, push_item, &c);
 	return c.n & 0xffff;
 }
 
@@ -126,14 +122,30 @@ __noinline int keys_open(struct scratch *s, __u64 keys)
 	if (!s)
 		return 0;
 	s->fault = 0;
-	w = ld(s, keys + 8);
 	n = ld(s, keys + L.keys_nentries);
+	if (VERSIONED && L.keys_form == CTL_KEYS_SIZE) {
+		w = ld(s, keys + L.keys_size);
+		w *= w <= 0xff ? 1 : w <= 0xffff ? 2 : w <= 0xffffffff ? 4 : 8;
+		s->entries = keys + L.keys_indices + w;
+		s->stride = 24;
+		s->koff = 8;
+		return s->fault || n > 1 << 24 ? 0 : n;
+	}
+	w = ld(s, keys + 8);
 	s->entries = keys + L.keys_indices + (1ULL << ((w >> 8) & 31));
 	s->stride = ((w >> 16) & 0xff) == 0 ? 24 : 16;
 	s->koff = s->stride - 16;
 	if (s->fault || n > 1 << 24)
 		return 0;
 	return n & 0x1ffffff;
+}
+
+/* A split table's values; 0: they stand in the table. */
+static __always_inline __u64 dict_values(struct scratch *s, __u64 dict)
+{
+	__u64 values = ld(s, dict + L.dict_values);
+
+	return VERSIONED && values ? values + L.values_first : values;
 }
 
 /* A dict's pairs (or, with `values`, an instance's inline values); how many.
@@ -162,7 +174,7 @@ __noinline int push_dict(struct scratch *s, __u64 keys, __u64 values, __u64 used
 		s->want = free;
 		s->varcut = 1;
 	}
-	bpf_loop(1024 / STEP, push_entry, &c, 0);
+	LOOP(1024 / STEP, push_entry, &c);
 	return s->got & 0xffff;
 }
 
@@ -174,7 +186,8 @@ static long push_member(__u32 i, struct dict_ctx *c)
 	if (i >= c->n || s->got >= s->want)
 		return 1;
 	key = ld(s, e);
-	if (!key || static_kind(key) == CS_setdummy + 1)
+	/* a deleted entry's hash is -1 (setobject.c), and its key a static object */
+	if (!key || (VERSIONED ? ld(s, e + L.setentry_hash) == ~0ULL : static_kind(key) == CS_setdummy + 1))
 		return 0;
 	push(s, key, c->meta);
 	s->got++;
@@ -195,17 +208,29 @@ __noinline int push_set(struct scratch *s, __u64 set, __u64 used, __u32 depth)
 	c.n = mask > 4095 ? 4096 : mask + 1;
 	s->got = 0;
 	s->want = room(s, used > 1 << 20 ? 1 << 20 : used, 1);
-	bpf_loop(4096, push_member, &c, 0);
+	LOOP(4096, push_member, &c);
 	return s->got & 0xffff;
+}
+
+static __always_inline __u32 long_negative(__s64 size)
+{
+	return VERSIONED && L.long_kind == CTL_LONG_TAG ? (size & 3) == 2 : size < 0;
+}
+
+static __always_inline __u64 long_digits(__s64 size)
+{
+	if (VERSIONED && L.long_kind == CTL_LONG_TAG)
+		return (__u64)size >> 3;
+	return size < 0 ? -size : size;
 }
 
 static __always_inline void put_long(struct scratch *s, __u64 p, __u32 typed, __u32 id)
 {
 	__s64 size = ld(s, p + L.long_size);
 	__u64 d = ld(s, p + L.long_digit), v = 0, n;
-	__u32 neg = size < 0;
+	__u32 neg = long_negative(size);
 
-	n = neg ? -size : size;
+	n = long_digits(size);
 	if (n <= 2) {
 		if (n)
 			v = d & 0x3fffffff;
@@ -324,13 +349,8 @@ __noinline int put_class(struct scratch *s, __u64 p)
 static __always_inline void put_builtin(struct scratch *s, __u64 p)
 {
 	__u64 name = ld(s, ld(s, p + L.cfunction_def) + L.methoddef_name);
-	char c[64];
-	__u32 n = 0;
-	long r;
+	__u32 n = text_length(name);
 
-	r = bpf_probe_read_user_str(c, sizeof(c), (void *)name);
-	if (r > 1 && r <= (long)sizeof(c))
-		n = r - 1;
 	put(s, NODE(EVN_BUILTIN, 0, n, n));
 	put(s, p);
 	copy_bytes(s, name, n & 63);
@@ -344,7 +364,7 @@ struct slot_ctx {
 
 static long push_slot(__u32 i, struct slot_ctx *c)
 {
-	struct ctrec_typeplan *plan = bpf_map_lookup_elem(&types, &c->type);
+	struct ctrec_typeplan *plan = type_known(c->type);
 
 	if (!plan || i >= c->n || i >= CTREC_MAX_SLOTS)
 		return 1;
@@ -370,10 +390,35 @@ static long push_value(__u32 turn, struct dict_ctx *c)
 }
 
 /* How many of an instance's values are set: the byte before the prefix's size
- * (pycore_dict.h, 3.11). */
+ * (pycore_dict.h, 3.11 and 3.12), from 3.13 the second of the values' struct. */
 static __always_inline __u32 values_used(struct scratch *s, __u64 values)
 {
-	return ld(s, values - 8) >> 48 & 0xff;
+	__u64 w = ld(s, values - 8);
+
+	return VERSIONED && L.instance_kind == CTL_INSTANCE_INLINE ? w >> 8 & 0xff : w >> 48 & 0xff;
+}
+
+/* An instance's values, or its dict; at most one is not 0. */
+static __always_inline void attributes(struct scratch *s, __u64 p, struct ctrec_typeplan *plan,
+				       __u64 *values, __u64 *dict)
+{
+	__u64 w;
+
+	if (VERSIONED && plan->managed && L.instance_kind == CTL_INSTANCE_TAGGED) {
+		w = ld(s, p - L.object_dict);
+		*(w & 1 ? values : dict) = w + (w & 1);
+	} else if (VERSIONED && plan->managed && L.instance_kind == CTL_INSTANCE_INLINE) {
+		*dict = ld(s, p - L.object_dict);
+		w = p + plan->dictoffset;
+		if (!*dict && plan->managed & CTM_INLINE && ld(s, w) >> L.values_valid * 8 & 0xff)
+			*values = w + L.values_first;
+	} else if (plan->managed) {
+		*values = ld(s, p - L.object_values);
+		if (!*values)
+			*dict = ld(s, p - L.object_dict);
+	} else if (plan->dictoffset) {
+		*dict = ld(s, p + plan->dictoffset);
+	}
 }
 
 /* The values that the type's definition names, by position; how many. s->got: those set. */
@@ -386,7 +431,7 @@ __noinline int push_values(struct scratch *s, __u64 values, __u32 nkeys, __u32 d
 	c.n = room(s, nkeys, 1);
 	s->values = values;
 	s->got = 0;
-	bpf_loop(QUEUE / STEP, push_value, &c, 0);
+	LOOP(QUEUE / STEP, push_value, &c);
 	return c.n & 0xffff;
 }
 
@@ -402,20 +447,14 @@ __noinline int put_object(struct scratch *s, __u64 p, __u64 type, __u32 depth)
 
 	if (!s)
 		return 0;
-	plan = bpf_map_lookup_elem(&types, &type);
+	plan = type_known(type);
 	if (!plan) {
 		put_opaque(s, p, 0);
 		return 0;
 	}
 	id = plan->id;
 	sc.n = plan->nslots;
-	if (plan->managed) {
-		values = ld(s, p - L.object_values);
-		if (!values)
-			dict = ld(s, p - L.object_dict);
-	} else if (plan->dictoffset) {
-		dict = ld(s, p + plan->dictoffset);
-	}
+	attributes(s, p, plan, &values, &dict);
 	if (sc.n > CTREC_MAX_SLOTS)
 		sc.n = CTREC_MAX_SLOTS;
 	if (depth >= cfg.limits.depth) {
@@ -425,20 +464,20 @@ __noinline int put_object(struct scratch *s, __u64 p, __u64 type, __u32 depth)
 		return 0;
 	}
 	if (sc.n)
-		bpf_loop(CTREC_MAX_SLOTS, push_slot, &sc, 0);
+		LOOP(CTREC_MAX_SLOTS, push_slot, &sc);
 	if (values) {
 		used = values_used(s, values);
 		npos = push_values(s, values, plan->nkeys, depth);
 		used = used > s->got ? used - s->got : 0;
 		if (used && npos == plan->nkeys) {
 			if (++plan->outgrown >= OUTGROWN)
-				bpf_map_delete_elem(&types, &type);
+				type_forget(type);
 			n = push_dict(s, ld(s, type + L.heaptype_cached_keys), values, used,
 				      depth | (__u64)npos << 32);
 		}
 	} else if (dict) {
 		used = ld(s, dict + L.dict_used);
-		n = push_dict(s, ld(s, dict + L.dict_keys), ld(s, dict + L.dict_values), used, depth);
+		n = push_dict(s, ld(s, dict + L.dict_keys), dict_values(s, dict), used, depth);
 	}
 	put(s, NODE(EVN_OBJECT, 0, n, used > 0xffffffff ? 0xffffffff : used));
 	put(s, p);
@@ -487,7 +526,7 @@ __noinline int put_container(struct scratch *s, __u64 p, __u32 kind, __u32 typed
 		break;
 	case CS_dict + 1:
 		total = ld(s, p + L.dict_used);
-		n = push_dict(s, ld(s, p + L.dict_keys), ld(s, p + L.dict_values), total, depth);
+		n = push_dict(s, ld(s, p + L.dict_keys), dict_values(s, p), total, depth);
 		put_box(s, EVN_DICT, p, n, total, depth, typed, id);
 		break;
 	case CS_set + 1:
@@ -525,7 +564,7 @@ __noinline int put_callable(struct scratch *s, __u64 p, __u32 kind)
 		put_named(s, EVN_MODULE, p, ld(s, p + L.module_name));
 		break;
 	case CS_code + 1:
-		put_named(s, EVN_CODE, p, ld(s, p + L.code_qualname));
+		put_named(s, EVN_CODE, p, ld(s, p + (VERSIONED && !L.code_qualname ? L.code_name : L.code_qualname)));
 		break;
 	case CS_generator + 1:
 		put_named(s, EVN_GENERATOR, p, ld(s, p + L.gen_qualname));
@@ -619,19 +658,19 @@ static __always_inline int put_static(struct scratch *s, __u64 p)
 /* A short ASCII text in one line, o: its object. */
 static __always_inline int put_near_str(struct scratch *s, __u64 p, __u8 *o)
 {
-	__u64 len = *(__u64 *)(o + L_STR_LENGTH);
-	__u32 st = *(__u32 *)(o + L_STR_STATE), n = len;
+	__u64 len = *(__u64 *)(o + STR_LENGTH);
+	__u32 st = *(__u32 *)(o + STR_STATE), n = len;
 	struct cursor c = cursor(s);
 
-	if (len > NEAR_TEXT || len > cfg.limits.string ||
-	    (p & (LINE - 1)) + L_STR_DATA + len > LINE || (st & 0x60) != 0x60)
+	if (len > NEAR_TEXT || len > cfg.limits.string || !near_fits(p, STR_DATA + len) ||
+	    (st & 0x60) != 0x60)
 		return 0;
 	word(s, &c, NODE(EVN_STR, EVNF_WIDTH1, n, n));
 #pragma unroll
 	for (int k = 0; k < NEAR_TEXT / 8; k++) {
 		if (k * 8 >= n)
 			break;
-		word(s, &c, first_bytes(*(__u64 *)(o + L_STR_DATA + k * 8), n - k * 8));
+		word(s, &c, first_bytes(*(__u64 *)(o + STR_DATA + k * 8), n - k * 8));
 	}
 	cursor_end(s, &c);
 	return 1;
@@ -657,13 +696,13 @@ static __always_inline int put_near(struct scratch *s, __u64 p)
 	case CS_long + 1:
 		size = *(__s64 *)(o + 16);
 		d = *(__u64 *)(o + 24);
-		n = size < 0 ? -size : size;
+		n = long_digits(size);
 		if (n > 2)
 			return 0;
 		v = n == 2 ? (d & 0x3fffffff) | (d >> 32 & 0x3fffffff) << 30 : n ? d & 0x3fffffff : 0;
 		c = cursor(s);
 		word(s, &c, NODE(EVN_INT, 0, 1, 1));
-		word(s, &c, size < 0 ? -v : v);
+		word(s, &c, long_negative(size) ? -v : v);
 		cursor_end(s, &c);
 		return 1;
 	case CS_float + 1:
@@ -833,7 +872,7 @@ static __always_inline void tree(struct scratch *s, __u64 p, __u32 meta)
 	push(s, p, meta);
 	visit(s);
 	if (s->qh != s->qt)
-		bpf_loop(2 * QUEUE / STEP, visit_next, &c, 0);
+		LOOP(2 * QUEUE / STEP, visit_next, &c);
 }
 
 #endif
