@@ -47,7 +47,27 @@ $(O)/bpf/recorder.skel.h: $(O)/bpf/recorder.bpf.o
 
 $(O)/daemon/probe/capture.o: $(O)/bpf/recorder.skel.h
 
-$(O)/libctrec.a: $(lib_obj)
+# The probe page: code for the inside of a target, flat, without relocations or data.
+PAGE_CFLAGS := -O2 -std=gnu11 -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Werror -ffreestanding -fPIC \
+	-fvisibility=hidden -mno-red-zone -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fno-jump-tables -Iinclude -Idaemon -I.
+$(O)/page/page.o: daemon/page/code/page.c $(wildcard daemon/page/code/*.h daemon/page/*.h bpf/*.h) include/ctrec/event.h include/ctrec/layout.h
+	$(call say,PAGE,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(PAGE_CFLAGS) -c $< -o $@
+
+$(O)/page/page.bin: $(O)/page/page.o daemon/page/code/entry.S daemon/page/code/page.ld
+	$(Q)$(CLANG) -c daemon/page/code/entry.S -o $(O)/page/entry.o
+	$(Q)$(LD) -T daemon/page/code/page.ld -o $(O)/page/page.elf $(O)/page/entry.o $<
+	$(Q)! readelf -r $(O)/page/page.elf | grep -q R_X86 || { echo "the page has relocations"; exit 1; }
+	$(Q)objcopy -O binary -j .text $(O)/page/page.elf $@
+
+# As an object with the symbols page_blob and page_blob_end.
+$(O)/page/blob.o: $(O)/page/page.bin
+	$(Q)printf '.section .rodata\n.balign 16\n.globl page_blob, page_blob_end\npage_blob: .incbin "%s"\npage_blob_end:\n.section .note.GNU-stack,"",@progbits\n' $< >$(O)/page/blob.S
+	$(Q)$(CC) -c $(O)/page/blob.S -o $@
+
+$(O)/libctrec.a: $(lib_obj) $(O)/page/blob.o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 

@@ -163,7 +163,7 @@ static __always_inline int is_kept(struct scratch *s, struct thread *t, __u32 sl
 
 /*
  * One variable: head, tree, and whether it is news. slot: see event.h. */
-static __always_inline int variable(struct scratch *s, struct thread *t, __u64 p, __u32 slot,
+WALK_INLINE int variable(struct scratch *s, struct thread *t, __u64 p, __u32 slot,
 				    __u64 name)
 {
 	__u32 start, ci, flags = 0, head;
@@ -410,7 +410,7 @@ __noinline int act_late_plan(struct scratch *s, struct thread *t, __u64 frame)
 }
 
 /* All variables of a frame that changed. Returns EVF_* for the record. */
-static __always_inline int variables(struct scratch *s, struct thread *t, __u64 frame, __u32 entry)
+WALK_INLINE int variables(struct scratch *s, struct thread *t, __u64 frame, __u32 entry)
 {
 	struct vars_ctx c = { .s = s, .t = t };
 	struct act *a;
@@ -492,7 +492,7 @@ static __always_inline int variables(struct scratch *s, struct thread *t, __u64 
 
 /* A frame event of the top activation: values, head, out. `extra`: how the
  * return value or exception was added by the caller (already in the record). */
-static __always_inline void frame_event(struct scratch *s, struct thread *t, struct act *a,
+WALK_INLINE void frame_event(struct scratch *s, struct thread *t, struct act *a,
 					__u64 frame, __u32 type, __u32 flags)
 {
 	struct ev_frame *e = (struct ev_frame *)s->rec;
@@ -517,7 +517,7 @@ static __always_inline void frame_event(struct scratch *s, struct thread *t, str
 	e->h.order = next_order();
 	e->frame = a->serial | (__u64)t->index << 40;
 	e->code = a->code;
-	e->lasti = frame_lasti(s, frame, code);
+	e->lasti = VERSIONED && s->has_lasti ? s->lasti : (__u32)frame_lasti(s, frame, code);
 	st = stores_of(a->code);
 	a->stores = st && !a->unproven ? st->mask[CTREC_STORES_AT(e->lasti)] : ~0u;
 	a->unproven = 0;

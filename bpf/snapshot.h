@@ -864,7 +864,7 @@ static long visit_next(__u32 i, struct walk_ctx *c)
 }
 
 /* The whole tree of one object. */
-static __always_inline void tree(struct scratch *s, __u64 p, __u32 meta)
+WALK_INLINE void tree(struct scratch *s, __u64 p, __u32 meta)
 {
 	struct walk_ctx c = { .s = s };
 

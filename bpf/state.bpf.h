@@ -25,6 +25,7 @@
 
 /* The USDT probes of 3.12 are gone: shapes are 3.11's. */
 #define VERSIONED 0
+#define WALK_INLINE static __always_inline /* eight calls deep at most */
 #define LOOP(n, fn, ctx) bpf_loop(n, fn, ctx, 0)
 #define STR_LENGTH 16
 #define STR_STATE 32

@@ -9,6 +9,7 @@
  *
  *   SCRATCH_HEAD, SCRATCH_TAIL, THREAD_HEAD, STACK   its own members, activations held
  *   VERSIONED	1: the layout decides on shapes; 0: they are those of CPython 3.11
+ *   WALK_INLINE	how the large steps of the walk are declared
  *   LOOP(n, fn, ctx)	fn(0, ctx), fn(1, ctx), … n times or until it returns not 0
  *   ld(), ld32()	a word of the target; 0 and s->fault = 1 when it can't be read
  *   near(), near_fits()	an object's first bytes at once, or NULL
@@ -53,6 +54,7 @@ struct scratch {
 	__u32 visits[2]; /* names seen before that this event may still read: of mutables, of others */
 	__u32 cut;	 /* variables were left out, first_cut the first of them (names) */
 	__u32 first_cut;
+	__u32 lasti, has_lasti; /* where the frame is, when its memory does not say */
 	/* a walk over a dict's entries */
 	__u64 entries, values, stride, koff;
 	__u32 want, got;
