@@ -21,6 +21,7 @@
 #include "bpf/config.h"
 #include "bpf/recorder.skel.h"
 #include "probe/attach.h"
+#include "probe/config.h"
 #include "util/err.h"
 
 #define RING_BYTES (16u << 20)
@@ -73,7 +74,6 @@ static struct recorder_bpf *open_bpf(const struct capture_options *o, uint64_t r
 {
 	struct recorder_bpf *b = recorder_bpf__open();
 	struct bpf_program *p;
-	struct rec_config *cfg;
 
 	if (!b)
 		return NULL;
@@ -82,14 +82,7 @@ static struct recorder_bpf *open_bpf(const struct capture_options *o, uint64_t r
 			if (bpf_program__type(p) == BPF_PROG_TYPE_KPROBE)
 				bpf_program__set_expected_attach_type(p, ATTACH_TRACE_UPROBE_MULTI);
 	bpf_map__set_max_entries(b->maps.events, ring_bytes);
-	cfg = &b->data->cfg;
-	cfg->limits = o->limits;
-	cfg->all = o->all;
-	cfg->ring_high = ring_bytes / 4 * 3;
-	cfg->ring_wake = ring_bytes / 8;
-	cfg->wait_ns = 10 * 1000 * 1000;
-	cfg->plan_ns = 500 * 1000 * 1000;
-	cfg->static_mul = 1;
+	config_init(&b->data->cfg, &o->limits, o->all, ring_bytes);
 	return b;
 }
 
@@ -232,35 +225,6 @@ int capture_stop_at_entry(struct capture *c, pid_t pid, int exe_fd, uint64_t fil
 	return add(c, c->bpf->progs.on_entry_point, exe_fd, file_offset, 0, pid);
 }
 
-/* A multiplier under which no two static addresses share a slot. */
-static int hash_statics(struct rec_config *cfg, const struct python_info *info)
-{
-	uint64_t mul = 0x9e3779b97f4a7c15ull;
-
-	for (int tries = 0; tries < 1000000; tries++) {
-		int clash = 0;
-
-		memset(cfg->statics, 0, sizeof(cfg->statics));
-		for (int i = 0; i < CS_MAX && !clash; i++) {
-			struct rec_static *s;
-
-			if (!info->statics[i])
-				continue;
-			s = &cfg->statics[(info->statics[i] * mul) >> 57];
-			clash = s->addr != 0;
-			s->addr = info->statics[i];
-			s->kind = i + 1;
-		}
-		if (!clash) {
-			cfg->static_mul = mul;
-			return 0;
-		}
-		mul = mul * 6364136223846793005ull + 1442695040888963407ull;
-		mul |= 1;
-	}
-	return err_set(ERR_TARGET_LAYOUT, "its static types can't be told apart");
-}
-
 /* The file offset of an address in the interpreter's text; 0 when it isn't there. */
 static uint64_t text_offset(const struct python_info *info, uint64_t addr)
 {
@@ -312,12 +276,9 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 	struct target *t = NULL;
 	int r, freed;
 
-	r = hash_statics(cfg, info);
+	r = config_python(cfg, info, l);
 	if (r)
 		return r;
-	cfg->layout = *l;
-	cfg->runtime = info->runtime;
-	cfg->small_ints = l->runtime_small_ints ? info->runtime + l->runtime_small_ints : ~0ull;
 	cfg->gate = c->all || !info->run_main_offset;
 	r = target_open(&t, pid);
 	if (r)
