@@ -72,6 +72,10 @@ struct page_public {
 	ev_u8 event_bytes[PAGE_RING] __attribute__((aligned(4096)));
 };
 
+/* Bytes behind struct page_public that only the page's code uses (platform.h); a
+ * sparse file, so that they cost nothing until a thread runs that deep. */
+#define PAGE_PRIVATE (80u << 20)
+
 /* The slot where a search for addr begins. */
 static inline ev_u32 page_hash(ev_u64 addr, ev_u32 slots)
 {

@@ -63,6 +63,8 @@ struct page_private {
 	struct thread threads[PAGE_THREADS];
 };
 
+_Static_assert(sizeof(struct page_private) - sizeof(struct page_public) <= PAGE_PRIVATE, "PAGE_PRIVATE");
+
 /* The text's first byte, from which everything else has its distance. */
 extern const __u8 page_base[] __attribute__((visibility("hidden")));
 
@@ -294,6 +296,8 @@ __noinline int ring_put(struct page_ring *r, __u8 *bytes, __u32 size, const void
 		return -1;
 	copy_words(at, rec, n);
 	__atomic_store_n(&r->head, r->head + n, __ATOMIC_RELEASE);
+	if (r->head - r->tail > size / 2 && __atomic_load_n(&r->asleep, __ATOMIC_RELAXED))
+		ring_ring(r);
 	return 0;
 }
 
