@@ -16,7 +16,7 @@
 #include "trace/assemble_timeline.h"
 #include "util/err.h"
 
-#define TIMES_AT_ONCE (64u << 10)
+#define RUNS_AT_ONCE (64u << 10)
 
 static struct value_type *env_type(void *ctx, uint32_t id)
 {
@@ -78,7 +78,7 @@ struct assembler *assembler_free(struct assembler *a)
 	buf_deinit(&a->name);
 	buf_deinit(&a->module);
 	buf_deinit(&a->root_exc);
-	buf_deinit(&a->times);
+	times_deinit(&a->times);
 	buf_deinit(&a->runs);
 	free(a->meta_json);
 	free(a->end_json);
@@ -276,10 +276,9 @@ static int on_frame(struct assembler *a, const struct ev_frame *e)
 			a->first_time = e->time;
 		if (e->time > a->last_time)
 			a->last_time = e->time;
-		buf_u64(&a->times, a->steps);
-		buf_u64(&a->times, e->time);
-		if (a->times.len > TIMES_AT_ONCE || a->runs.len > TIMES_AT_ONCE)
-			rc = finish_flush(a, false);
+		rc = times_add(&a->times, a->w, a->steps, e->time);
+		if (rc == 0 && a->runs.len > RUNS_AT_ONCE)
+			rc = finish_runs(a);
 		if (rc < 0)
 			return rc;
 	}

@@ -7,7 +7,7 @@
  *	cx.meta    one JSON object: counts, losses, how the recording ended
  *	cx.loss    the same "gaps" object alone
  *	cx.src     source texts: u32 path length, u32 text length, path, text
- *	cx.time    u64 step, u64 CLOCK_MONOTONIC ns: when records were made
+ *	cx.time    when records were made, in microseconds: see assemble_time.h
  *	cx.thread  u64 first step, u64 thread index: runs of steps of one thread
  *	cx.tname   JSON array of the threads {"index","tid","name"}
  */
@@ -34,18 +34,12 @@ int finish_workdir(struct assembler *a)
 	return rc;
 }
 
-int finish_flush(struct assembler *a, bool all)
+int finish_runs(struct assembler *a)
 {
-	int rc = buf_check(&a->times);
+	int rc = buf_check(&a->runs);
 
-	(void)all;
-	if (rc == 0)
-		rc = buf_check(&a->runs);
-	if (rc == 0 && a->times.len)
-		rc = trace_internal(a->w, "cx.time", a->times.data, a->times.len);
 	if (rc == 0 && a->runs.len)
 		rc = trace_internal(a->w, "cx.thread", a->runs.data, a->runs.len);
-	buf_clear(&a->times);
 	buf_clear(&a->runs);
 	return rc;
 }
@@ -171,7 +165,9 @@ int assembler_finish(struct assembler *a, struct assemble_summary *s)
 	*s = (struct assemble_summary){ 0 };
 	rc = finish_exit(a);
 	if (rc == 0)
-		rc = finish_flush(a, true);
+		rc = finish_runs(a);
+	if (rc == 0)
+		rc = times_flush(&a->times, a->w);
 	s->steps = a->steps;
 	s->calls = a->calls;
 	s->events = a->events;

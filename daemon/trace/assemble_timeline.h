@@ -13,6 +13,7 @@
 
 #include "trace/assemble.h"
 #include "trace/assemble_frame.h"
+#include "trace/assemble_time.h"
 
 /* Frames one thread may have open; what is above is not followed. */
 #define THREAD_MAX_FRAMES 1000000u
@@ -43,7 +44,8 @@ struct assembler {
 	bool root_open, main_named;
 	struct buf value, name, module; /* scratch */
 	struct buf root_exc;	 /* the exception the root's frame left by */
-	struct buf times, runs;	 /* cx.time and cx.thread, not yet handed on */
+	struct times times;	 /* cx.time */
+	struct buf runs;	 /* cx.thread, not yet handed on */
 	uint32_t run_thread;	 /* of the last run */
 	uint64_t first_time, last_time;
 	uint64_t steps, calls, events;
@@ -76,7 +78,7 @@ int timeline_name_module(struct assembler *a, struct thread *t, struct frame *f,
 int checkpoint_take(struct assembler *a, const struct ev_checkpoint *e);
 
 /* assemble_finish.c */
-int finish_flush(struct assembler *a, bool all); /* cx.time and cx.thread */
+int finish_runs(struct assembler *a); /* what there is of cx.thread */
 int finish_internal(struct assembler *a, const struct assemble_summary *s);
 int finish_workdir(struct assembler *a); /* from EV_META */
 int finish_exit(struct assembler *a); /* leaves the root with the exit status */

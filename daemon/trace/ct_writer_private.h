@@ -21,10 +21,10 @@
 #include "trace/writer.h"
 #include "util/buf.h"
 
-#define CT_LEVEL 3		/* of zstd */
+#define CT_LEVEL 6		/* of zstd; the rest of it: ct_writer_chunk.c */
 #define CT_STEPS_CHUNK 4096u
-#define CT_VALUES_CHUNK 1024u	/* four times the official 256: see ct_writer_chunk.c */
-#define CT_CALLS_CHUNK 256u
+#define CT_VALUES_CHUNK 2048u	/* eight times the official 256: see ct_writer_chunk.c */
+#define CT_CALLS_CHUNK 2048u
 #define CT_EVENTS_CHUNK 64u
 #define CT_RAW_MAX (1u << 20)	/* raw bytes of a chunk held before they go to the compressor */
 

@@ -20,7 +20,7 @@
 #include "util/err.h"
 
 struct trace_writer {
-	struct buf log, meta;
+	struct buf log, meta, time; /* time: cx.time */
 	char *names[4][256]; /* paths, functions, types, varnames */
 	uint32_t lines[256]; /* of the paths */
 	uint32_t n[4];
@@ -162,6 +162,8 @@ int trace_internal(struct trace_writer *w, const char *name, const void *data, s
 	ck_assert_uint_le(strlen(name), 12);
 	if (strcmp(name, "cx.meta") == 0)
 		buf_append(&w->meta, data, len);
+	else if (strcmp(name, "cx.time") == 0)
+		buf_append(&w->time, data, len);
 	return 0;
 }
 

@@ -38,6 +38,7 @@ static void stop(void)
 			free(w.names[t][i]);
 	buf_deinit(&w.log);
 	buf_deinit(&w.meta);
+	buf_deinit(&w.time);
 	buf_deinit(&r.b);
 }
 
