@@ -12,17 +12,20 @@
 
 #include <stdint.h>
 
-#define JOURNAL_MAGIC "ctrec\0J\1"
+#define JOURNAL_MAGIC "ctrec\0J\2"
 #define JOURNAL_CHUNK_MAGIC 0x4b4e4843u /* "CHNK" */
 
-/* Raw bytes after which a chunk is written. */
+/* Raw bytes after which a chunk is written. Events fold (fold.h): what their
+ * objects were is remembered within a chunk, so that a long one is a small one. */
 #define JOURNAL_CHUNK_RAW (256u << 10)
-#define JOURNAL_LEVEL 1
+#define JOURNAL_EVENTS_RAW (12u << 20)
+#define JOURNAL_LEVEL 3
 /* The largest definition (a source text) and the largest event (a checkpoint). */
 #define JOURNAL_MAX_DEFINITION (64u << 20)
 #define JOURNAL_MAX_CHECKPOINT (32u << 20)
 /* A chunk is at most one full chunk and one more record. */
 #define JOURNAL_MAX_RAW (JOURNAL_MAX_DEFINITION + JOURNAL_CHUNK_RAW)
+#define JOURNAL_MAX_FOLDED(raw) ((raw) / 2 * 3 + 65536u)
 
 enum journal_kind { JOURNAL_DEFINITIONS = 1, JOURNAL_EVENTS = 2 };
 
@@ -36,9 +39,9 @@ struct journal_chunk_header {
 	uint32_t magic;
 	uint32_t kind; /* enum journal_kind */
 	uint64_t seq;  /* from 0, over both kinds */
-	uint32_t raw, packed; /* bytes before and after compression */
+	uint32_t raw, packed; /* bytes of the records, and as they stand here */
 	uint32_t nrecords;
-	uint32_t pad;
+	uint32_t folded; /* bytes before compression: of events they are fewer than raw */
 	uint64_t hash;	      /* XXH64 of the packed bytes */
 	uint64_t header_hash; /* XXH64 of the header up to here */
 };

@@ -3,7 +3,8 @@
  * journal.c: the writing side.
  *
  * Records gather in two runs of bytes, definitions and events, and leave as
- * compressed chunks. What must hold:
+ * compressed chunks. An event is folded as it comes, so that a chunk's end finds
+ * little left to do. What must hold:
  *  - a chunk holds whole records only and reaches the file in one write(), so
  *    that a crash tears at most the last chunk;
  *  - pending definitions are written before any events chunk, since a
@@ -24,6 +25,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "journal/fold.h"
 #include "journal/format.h"
 #include "util/buf.h"
 #include "util/err.h"
@@ -38,6 +40,9 @@ struct journal {
 	pthread_mutex_t lock;
 	ZSTD_CCtx *zstd;
 	struct run definitions, events;
+	struct fold *fold; /* of what is in events */
+	struct buf folded;
+	size_t limit; /* of events.raw; grows, so that a crash soon after the start costs little */
 	struct buf out; /* header and compressed bytes of the chunk being written */
 	uint64_t seq, end;
 	uint64_t lost; /* events dropped by failed writes, told by the gap that opens `events` */
@@ -70,7 +75,9 @@ static int write_at(struct journal *j, const void *data, size_t len)
 	return 0;
 }
 
-static int write_chunk(struct journal *j, enum journal_kind kind, const struct run *r)
+/* plain: r's records as they are compressed. */
+static int write_chunk(struct journal *j, enum journal_kind kind, const struct run *r,
+		       const struct buf *plain)
 {
 	struct journal_chunk_header h = {
 		.magic = JOURNAL_CHUNK_MAGIC,
@@ -78,8 +85,9 @@ static int write_chunk(struct journal *j, enum journal_kind kind, const struct r
 		.seq = j->seq,
 		.raw = (uint32_t)r->raw.len,
 		.nrecords = r->nrecords,
+		.folded = (uint32_t)plain->len,
 	};
-	size_t bound = ZSTD_compressBound(r->raw.len), n;
+	size_t bound = ZSTD_compressBound(plain->len), n;
 	uint8_t *to;
 	int rc;
 
@@ -87,7 +95,7 @@ static int write_chunk(struct journal *j, enum journal_kind kind, const struct r
 	to = buf_reserve(&j->out, sizeof(h) + bound);
 	if (!to)
 		return buf_check(&j->out);
-	n = ZSTD_compress2(j->zstd, to + sizeof(h), bound, r->raw.data, r->raw.len);
+	n = ZSTD_compress2(j->zstd, to + sizeof(h), bound, plain->data, plain->len);
 	if (ZSTD_isError(n))
 		return err_set(ERR_UNKNOWN, "compress a journal chunk: %s", ZSTD_getErrorName(n));
 	h.packed = (uint32_t)n;
@@ -100,10 +108,10 @@ static int write_chunk(struct journal *j, enum journal_kind kind, const struct r
 	return rc;
 }
 
-static void run_clear(struct run *r)
+static void run_clear(struct run *r, size_t usual)
 {
 	/* a large source text must not pin its memory for the whole session */
-	if (r->raw.cap > 4 * JOURNAL_CHUNK_RAW)
+	if (r->raw.cap > usual)
 		buf_deinit(&r->raw);
 	buf_clear(&r->raw);
 	r->nrecords = 0;
@@ -113,6 +121,25 @@ static void run_append(struct run *r, const void *records, size_t len, uint32_t 
 {
 	buf_append(&r->raw, records, len);
 	r->nrecords += n;
+}
+
+static void events_clear(struct journal *j)
+{
+	run_clear(&j->events, JOURNAL_EVENTS_RAW);
+	fold_reset(j->fold);
+}
+
+static int events_append(struct journal *j, const struct ev_header *record)
+{
+	size_t at = j->events.raw.len;
+
+	run_append(&j->events, record, record->size, 1);
+	if (j->events.raw.oom)
+		return buf_check(&j->events.raw);
+	memset(j->events.raw.data + at + offsetof(struct ev_header, order), 0,
+	       sizeof(record->order));
+	fold_record(j->fold, j->events.raw.data, at);
+	return 0;
 }
 
 static void events_lost(struct journal *j)
@@ -125,8 +152,8 @@ static void events_lost(struct journal *j)
 	/* the gap that opens the run is no lost event of its own */
 	j->lost += j->events.nrecords - (j->lost ? 1 : 0);
 	gap.count = j->lost;
-	run_clear(&j->events);
-	run_append(&j->events, &gap, sizeof(gap), 1);
+	events_clear(j);
+	events_append(j, &gap.h);
 }
 
 static int flush_definitions(struct journal *j)
@@ -135,10 +162,16 @@ static int flush_definitions(struct journal *j)
 
 	if (j->definitions.raw.len == 0)
 		return 0;
-	rc = write_chunk(j, JOURNAL_DEFINITIONS, &j->definitions);
+	rc = write_chunk(j, JOURNAL_DEFINITIONS, &j->definitions, &j->definitions.raw);
 	if (rc == 0)
-		run_clear(&j->definitions);
+		run_clear(&j->definitions, 4 * JOURNAL_CHUNK_RAW);
 	return rc;
+}
+
+/* One more event may be the last that fits without growing the memory. */
+static bool events_full(const struct journal *j)
+{
+	return j->events.raw.len + EV_MAX_RECORD > j->limit;
 }
 
 static int flush_all(struct journal *j)
@@ -147,36 +180,34 @@ static int flush_all(struct journal *j)
 
 	if (j->events.raw.len == 0)
 		return rc;
+	buf_clear(&j->folded);
 	if (rc == 0)
-		rc = write_chunk(j, JOURNAL_EVENTS, &j->events);
+		rc = fold_finish(j->fold, &j->folded);
+	if (rc == 0)
+		rc = write_chunk(j, JOURNAL_EVENTS, &j->events, &j->folded);
 	if (rc < 0) {
-		if (j->events.raw.len >= JOURNAL_CHUNK_RAW)
+		if (events_full(j))
 			events_lost(j);
 		return rc;
 	}
 	j->lost = 0;
-	run_clear(&j->events);
+	events_clear(j);
 	return 0;
 }
 
 int journal_event(struct journal *j, const struct ev_header *record)
 {
-	size_t at;
-	int rc = 0;
+	int rc;
 
 	if (record->size < sizeof(*record) || record->size % 8 ||
 	    record->size > (record->type == EV_CHECKPOINT ? JOURNAL_MAX_CHECKPOINT : EV_MAX_RECORD))
 		return err_set(ERR_UNKNOWN, "an event of type %u with %u bytes", record->type,
 			       record->size);
 	pthread_mutex_lock(&j->lock);
-	at = j->events.raw.len;
-	run_append(&j->events, record, record->size, 1);
-	rc = buf_check(&j->events.raw);
-	if (rc == 0) {
-		memset(j->events.raw.data + at + offsetof(struct ev_header, order), 0,
-		       sizeof(record->order));
-		if (j->events.raw.len >= JOURNAL_CHUNK_RAW)
-			rc = flush_all(j);
+	rc = events_append(j, record);
+	if (rc == 0 && events_full(j)) {
+		rc = flush_all(j);
+		j->limit = j->limit < JOURNAL_EVENTS_RAW / 2 ? j->limit * 2 : JOURNAL_EVENTS_RAW;
 	}
 	pthread_mutex_unlock(&j->lock);
 	return rc;
@@ -239,10 +270,12 @@ int journal_new(struct journal **ret, int fd)
 	memcpy(h.magic, JOURNAL_MAGIC, sizeof(h.magic));
 	pthread_mutex_init(&j->lock, NULL);
 	j->fd = fd;
+	j->limit = JOURNAL_CHUNK_RAW;
 	j->zstd = ZSTD_createCCtx();
-	if (!j->zstd) {
+	j->fold = fold_new();
+	if (!j->zstd || !j->fold) {
 		journal_free(j);
-		return err_set(ERR_NOMEM, "a compressor");
+		return err_set(ERR_NOMEM, "a journal");
 	}
 	ZSTD_CCtx_setParameter(j->zstd, ZSTD_c_compressionLevel, JOURNAL_LEVEL);
 	rc = write_at(j, &h, sizeof(h));
@@ -258,12 +291,14 @@ struct journal *journal_free(struct journal *j)
 {
 	if (!j)
 		return NULL;
-	if (j->zstd && j->end)
+	if (j->zstd && j->fold && j->end)
 		flush_all(j);
 	ZSTD_freeCCtx(j->zstd);
 	buf_deinit(&j->definitions.raw);
 	buf_deinit(&j->events.raw);
 	buf_deinit(&j->out);
+	buf_deinit(&j->folded);
+	fold_free(j->fold);
 	pthread_mutex_destroy(&j->lock);
 	free(j);
 	return NULL;

@@ -6,7 +6,7 @@
  * A file header, then chunks. Each chunk has a header with a magic, its kind
  * (definitions or events), sequence number, sizes raw and compressed, the
  * number of records and an XXH64 of the compressed bytes; then one zstd frame
- * of whole records (event.h). Definitions (EV_META, EV_END, EV_DEF*) stand in
+ * of whole records (event.h), events folded (fold.h). Definitions (EV_META, EV_END, EV_DEF*) stand in
  * chunks of their own; a definitions chunk that is pending is always written
  * before the events chunk that may use it.
  */

@@ -21,6 +21,7 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+#include "journal/fold.h"
 #include "journal/format.h"
 #include "journal/journal.h"
 #include "util/buf.h"
@@ -31,7 +32,8 @@ struct journal_reader {
 	ZSTD_DCtx *zstd;
 	uint64_t size;
 	uint64_t pos; /* the events cursor */
-	struct buf packed;
+	struct buf packed, folded;
+	struct unfold *unfold;
 	uint8_t *raw; /* the events chunk at hand: nraw bytes, read up to `at` */
 	size_t nraw, raw_cap, at;
 	uint32_t left; /* its records that are still to come, as its header says */
@@ -62,7 +64,8 @@ static bool header_sound(const struct journal_chunk_header *h)
 	return h->magic == JOURNAL_CHUNK_MAGIC &&
 	       h->header_hash ==
 		       XXH64(h, offsetof(struct journal_chunk_header, header_hash), 0) &&
-	       h->raw <= JOURNAL_MAX_RAW && h->packed && h->packed <= ZSTD_compressBound(h->raw);
+	       h->raw <= JOURNAL_MAX_RAW && h->folded <= JOURNAL_MAX_FOLDED(h->raw) &&
+	       h->packed && h->packed <= ZSTD_compressBound(h->folded);
 }
 
 /* Looks for the next sound header from `from` on. 1 with *at and *h, 0 at the end. */
@@ -132,11 +135,32 @@ static int next_header(struct journal_reader *r, uint64_t *pos, struct journal_c
 	return 1;
 }
 
+/* One big source text must not pin its memory for the whole walk. */
+static int make_room(struct journal_reader *r, size_t raw)
+{
+	if (r->raw_cap >= raw && (r->raw_cap <= JOURNAL_EVENTS_RAW || raw > JOURNAL_EVENTS_RAW))
+		return 0;
+	free(r->raw);
+	r->raw_cap = raw > 2 * JOURNAL_CHUNK_RAW ? raw : 2 * JOURNAL_CHUNK_RAW;
+	r->raw = malloc(r->raw_cap);
+	if (r->raw)
+		return 0;
+	r->raw_cap = 0;
+	return err_set(ERR_NOMEM, "a chunk of %zu bytes", raw);
+}
+
+static bool decompress(struct journal_reader *r, uint8_t *to, const struct journal_chunk_header *h)
+{
+	size_t n = ZSTD_decompressDCtx(r->zstd, to, h->folded, r->packed.data, h->packed);
+
+	return !ZSTD_isError(n) && n == h->folded;
+}
+
 /* Unpacks the chunk at pos into r->raw. 1; 0: damaged; -code. */
 static int unpack(struct journal_reader *r, uint64_t pos, const struct journal_chunk_header *h)
 {
 	uint8_t *to;
-	size_t n;
+	bool good;
 	int rc;
 
 	buf_clear(&r->packed);
@@ -147,24 +171,23 @@ static int unpack(struct journal_reader *r, uint64_t pos, const struct journal_c
 	if (rc < 0)
 		return rc;
 	if (XXH64(to, h->packed, 0) != h->hash ||
-	    ZSTD_getFrameContentSize(to, h->packed) != h->raw)
+	    ZSTD_getFrameContentSize(to, h->packed) != h->folded)
 		return 0;
-	/* one big source text must not pin its memory for the whole walk */
-	if (r->raw_cap < h->raw || (r->raw_cap > 4 * JOURNAL_CHUNK_RAW && h->raw <= JOURNAL_CHUNK_RAW)) {
-		free(r->raw);
-		r->raw_cap = h->raw > 2 * JOURNAL_CHUNK_RAW ? h->raw : 2 * JOURNAL_CHUNK_RAW;
-		r->raw = malloc(r->raw_cap);
-		if (!r->raw) {
-			r->raw_cap = 0;
-			return err_set(ERR_NOMEM, "a chunk of %u bytes", h->raw);
-		}
+	rc = make_room(r, h->raw);
+	if (rc < 0)
+		return rc;
+	if (h->kind == JOURNAL_EVENTS) {
+		buf_clear(&r->folded);
+		to = buf_reserve(&r->folded, h->folded);
+		if (!to)
+			return buf_check(&r->folded);
+		good = decompress(r, to, h) && unfold_chunk(r->unfold, to, h->folded, r->raw, h->raw);
+	} else {
+		good = h->folded == h->raw && decompress(r, r->raw, h);
 	}
-	n = ZSTD_decompressDCtx(r->zstd, r->raw, r->raw_cap, to, h->packed);
-	if (ZSTD_isError(n) || n != h->raw)
-		return 0;
 	if (r->packed.cap > 4 * JOURNAL_CHUNK_RAW)
 		buf_deinit(&r->packed);
-	return 1;
+	return good;
 }
 
 /* The record at r->raw + at of a chunk of n bytes, or NULL when its size is not sane. */
@@ -283,7 +306,8 @@ int journal_reader_new(struct journal_reader **ret, int fd)
 	r->size = (uint64_t)st.st_size;
 	r->pos = sizeof(h);
 	r->zstd = ZSTD_createDCtx();
-	rc = r->zstd ? read_at(r, &h, sizeof(h), 0) : err_set(ERR_NOMEM, "a decompressor");
+	r->unfold = unfold_new();
+	rc = r->zstd && r->unfold ? read_at(r, &h, sizeof(h), 0) : err_set(ERR_NOMEM, "a decompressor");
 	if (rc == 0 && memcmp(h.magic, JOURNAL_MAGIC, sizeof(h.magic)) != 0)
 		rc = err_set(ERR_BAD_TRACE, "not a journal");
 	if (rc == 0 && h.ev_version != EV_VERSION)
@@ -303,6 +327,8 @@ struct journal_reader *journal_reader_free(struct journal_reader *r)
 		return NULL;
 	ZSTD_freeDCtx(r->zstd);
 	buf_deinit(&r->packed);
+	buf_deinit(&r->folded);
+	unfold_free(r->unfold);
 	free(r->raw);
 	free(r);
 	return NULL;

@@ -4,8 +4,8 @@
  *
  * The first byte chooses: the rest is the file itself behind a sound header; or
  * it is the records of chunks whose hashes are right, so that the assembler is
- * reached. The writer here only checks what it is told: ids that were given,
- * calls that nest, one root.
+ * reached; or the events are what is unfolded. The writer here only checks what
+ * it is told: ids that were given, calls that nest, one root.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -150,20 +150,37 @@ uint64_t trace_steps(const struct trace_writer *w)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void chunk(struct buf *b, unsigned kind, const uint8_t *raw, size_t n)
+/* p[0..n): the chunk's bytes before compression, of `raw` bytes of records. */
+static void chunk(struct buf *b, unsigned kind, const uint8_t *p, size_t n, size_t raw)
 {
 	struct journal_chunk_header h = { .magic = JOURNAL_CHUNK_MAGIC, .kind = kind,
-					  .raw = (uint32_t)n, .nrecords = 1 };
+					  .raw = (uint32_t)raw, .nrecords = 1,
+					  .folded = (uint32_t)n };
 	size_t cap = ZSTD_compressBound(n), packed;
 	uint8_t *to = malloc(cap);
 
-	packed = ZSTD_compress(to, cap, raw, n, -5);
+	packed = ZSTD_compress(to, cap, p, n, -5);
 	h.packed = (uint32_t)packed;
 	h.hash = XXH64(to, packed, 0);
 	h.header_hash = XXH64(&h, offsetof(struct journal_chunk_header, header_hash), 0);
 	buf_append(b, &h, sizeof(h));
 	buf_append(b, to, packed);
 	free(to);
+}
+
+/* Records as they are: folded as one that is no frame event. */
+static void plain_chunk(struct buf *b, const uint8_t *raw, size_t n)
+{
+	struct buf folded = { 0 };
+
+	n -= n % 8;
+	buf_u32(&folded, 1 + varint_len(n / 8));
+	buf_u32(&folded, 0);
+	buf_u8(&folded, 0);
+	buf_varint(&folded, n / 8);
+	buf_append(&folded, raw, n);
+	chunk(b, JOURNAL_EVENTS, folded.data, folded.len, n);
+	buf_deinit(&folded);
 }
 
 static int each(void *ctx, const struct ev_header *h)
@@ -196,8 +213,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 1) {
 		buf_append(&file, data + 3, size - 3);
 	} else {
-		chunk(&file, JOURNAL_DEFINITIONS, data + 3, split - 3);
-		chunk(&file, JOURNAL_EVENTS, data + split, size - split);
+		chunk(&file, JOURNAL_DEFINITIONS, data + 3, split - 3, split - 3);
+		if (data[0] & 2)
+			chunk(&file, JOURNAL_EVENTS, data + split, size - split, data[0] * 64);
+		else
+			plain_chunk(&file, data + split, size - split);
 	}
 	fd = memfd_create("journal", 0);
 	if (write(fd, file.data, file.len) != (ssize_t)file.len)
