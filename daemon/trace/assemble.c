@@ -176,21 +176,22 @@ static struct frame *running(struct assembler *a, struct thread *t, const struct
 	return *rc ? NULL : f;
 }
 
-/* The arguments at entry: slots below nargs, which lead the frame's variables. */
-static size_t arguments(const struct frame *f)
+/* Keeps what a generator was resumed with by throw(): a->value. */
+static int keep_thrown(struct assembler *a, struct frame *f)
 {
-	size_t n = 0;
+	uint8_t *p = malloc(a->value.len);
 
-	while (n < f->nvars && f->slots[n] < f->code->nargs)
-		n++;
-	return n;
+	if (!p)
+		return err_set(ERR_NOMEM, "an exception");
+	f->thrown = (struct trace_var){ .len = (uint32_t)a->value.len,
+					.cbor = memcpy(p, a->value.data, a->value.len) };
+	return trace_varname(a->w, "exception", 9, &f->thrown.name);
 }
 
 static int on_entry(struct assembler *a, struct thread *t, const struct ev_frame *e)
 {
 	struct vars_request q = { .exc = &a->value };
 	bool resumed = e->h.flags & (EVF_RESUME | EVF_THROW);
-	struct trace_var exc;
 	struct frame *f;
 	int rc = 0;
 
@@ -201,18 +202,11 @@ static int on_entry(struct assembler *a, struct thread *t, const struct ev_frame
 	rc = vars_take(a, e, &q);
 	if (rc == 0 && f->code->is_module)
 		rc = timeline_name_module(a, t, f, q.got_module ? (const char *)a->module.data : NULL);
-	if (rc < 0)
-		return rc;
-	if (q.got_exc) {
-		exc = (struct trace_var){ .len = a->value.len, .cbor = a->value.data };
-		rc = trace_varname(a->w, "exception", 9, &exc.name);
-		if (rc == 0)
-			rc = timeline_enter(a, t, &exc, 1);
-	} else if (resumed || e->h.flags & EVF_NAMES) {
-		rc = timeline_enter(a, t, NULL, 0);
-	} else {
-		rc = timeline_enter(a, t, f->vars, arguments(f));
-	}
+	f->args = !resumed && !(e->h.flags & EVF_NAMES);
+	if (rc == 0 && q.got_exc)
+		rc = keep_thrown(a, f);
+	if (rc == 0)
+		rc = timeline_try_root(a, t);
 	if (rc == 0 && !resumed && f->code->entry_line)
 		rc = timeline_step(a, t, f->code->entry_line);
 	return rc;
@@ -247,8 +241,8 @@ static int on_return(struct assembler *a, struct thread *t, const struct ev_fram
 	f = running(a, t, e, &rc);
 	if (!f)
 		return rc;
-	if (!f->open && !f->is_root) /* seen for the first time as it leaves */
-		rc = timeline_enter(a, t, NULL, 0);
+	if (!f->shown) /* it had no step */
+		rc = timeline_open(a, t);
 	if (rc == 0)
 		rc = vars_take(a, e, &q);
 	if (rc < 0)

@@ -64,7 +64,10 @@ int finish_exit(struct assembler *a)
 		snprintf(text, sizeof(text), "error: killed by signal %d", sig);
 	else if (status)
 		snprintf(text, sizeof(text), "error: exit status %d", status);
-	rc = timeline_suspend(a);
+	/* calls that were just beginning */
+	rc = a->current ? timeline_open(a, a->current) : 0;
+	if (rc == 0)
+		rc = timeline_suspend(a);
 	if (rc == 0 && *text) {
 		rc = trace_event(a->w, 11, "{}", 2, (const uint8_t *)text, strlen(text));
 		a->events++;

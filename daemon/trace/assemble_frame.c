@@ -86,7 +86,7 @@ struct frame *frame_new(struct frame_pool *p, uint64_t serial, struct code *code
 	f->serial = serial;
 	f->code = code;
 	f->last_line = 0;
-	f->open = f->is_root = false;
+	f->open = f->shown = f->args = f->is_root = false;
 	return f;
 }
 
@@ -109,6 +109,8 @@ void frame_free(struct frame_pool *p, struct frame *f)
 	frame_forget(p, f);
 	free(f->module);
 	f->module = NULL;
+	free((void *)(uintptr_t)f->thrown.cbor);
+	f->thrown = (struct trace_var){ 0 };
 	if (p->nfree >= MAX_FREE_FRAMES || f->cap > 256) {
 		frame_release(f);
 		return;

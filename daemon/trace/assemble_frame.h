@@ -18,7 +18,11 @@ struct frame {
 	struct code *code;
 	uint32_t last_line; /* of this activation's last step, 0: none */
 	bool open;	    /* has a call record that is open in the trace */
+	bool shown;	    /* has or had one */
+	bool args;	    /* its first one is to show its arguments */
 	bool is_root;
+	uint64_t call;	    /* the newest one: calls entered before it */
+	struct trace_var thrown; /* what it was resumed with by throw(), its argument; no cbor: nothing */
 	char *module;	    /* module frames: their name */
 	struct trace_var *vars;
 	uint16_t *slots;

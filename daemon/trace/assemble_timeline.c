@@ -3,8 +3,8 @@
  * assemble_timeline.c: frames of many threads as one tree of calls.
  *
  * The trace's open calls are the root and the current thread's open frames (see
- * the header). When another thread has something to show, the open frames are
- * left and that thread's are entered again, as calls without arguments.
+ * the header). When another thread has a step to show, the open frames are left
+ * and that thread's are entered again, as calls without arguments.
  */
 #include "trace/assemble_timeline.h"
 
@@ -119,66 +119,71 @@ static int function_id(struct assembler *a, struct frame *f, uint32_t *id)
 	return trace_function(a->w, (const char *)b->data, b->len, id);
 }
 
-/* Makes t current and its frames below `n` open. */
-static int open_frames(struct assembler *a, struct thread *t, uint32_t n)
+/* The arguments: slots below nargs, which lead the frame's variables. */
+static size_t arguments(const struct frame *f)
 {
-	int rc = 0;
+	size_t n = 0;
 
-	if (a->current != t) {
-		rc = timeline_suspend(a);
-		a->current = t;
-	} else if (!n || t->frames[n - 1]->open) {
-		return 0;
-	}
-	for (uint32_t i = 0; i < n && rc == 0; i++) {
-		struct frame *f = t->frames[i];
-		uint32_t id;
+	while (n < f->nvars && f->slots[n] < f->code->nargs)
+		n++;
+	return n;
+}
 
-		if (f->open)
-			continue;
-		rc = function_id(a, f, &id);
-		if (rc == 0)
-			rc = trace_call_enter(a->w, id, NULL, 0);
-		if (rc == 0) {
-			f->open = true;
-			a->calls++;
-		}
-	}
+static int enter(struct assembler *a, struct frame *f)
+{
+	uint32_t id;
+	int rc = function_id(a, f, &id);
+
+	if (rc < 0)
+		return rc;
+	if (f->shown)
+		rc = trace_call_enter(a->w, id, NULL, 0);
+	else if (f->thrown.cbor)
+		rc = trace_call_enter(a->w, id, &f->thrown, 1);
+	else
+		rc = trace_call_enter(a->w, id, f->vars, f->args ? arguments(f) : 0);
+	f->open = f->shown = true;
+	f->call = a->calls++;
 	return rc;
 }
 
-int timeline_enter(struct assembler *a, struct thread *t, const struct trace_var *args, size_t nargs)
+int timeline_open(struct assembler *a, struct thread *t)
+{
+	uint32_t i = t->n;
+	int rc = timeline_need_root(a);
+
+	if (rc == 0 && a->current != t) {
+		rc = timeline_suspend(a);
+		a->current = t;
+	}
+	while (i && !t->frames[i - 1]->open)
+		i--;
+	for (; i < t->n && rc == 0; i++)
+		rc = enter(a, t->frames[i]);
+	return rc;
+}
+
+int timeline_try_root(struct assembler *a, struct thread *t)
 {
 	struct frame *f = t->frames[t->n - 1];
 	uint32_t id;
-	int rc = 0;
+	int rc;
 
-	if (!a->root_open && f->code->is_module && t->n == 1 &&
-	    strcmp(f->module, "__main__") == 0) {
-		rc = function_id(a, f, &id);
-		if (rc < 0)
-			return rc;
-		f->is_root = f->open = true;
-		a->current = t;
-		return enter_root(a, id);
-	}
-	rc = timeline_need_root(a);
-	if (rc == 0)
-		rc = open_frames(a, t, t->n - 1);
-	if (rc == 0)
-		rc = function_id(a, f, &id);
-	if (rc == 0)
-		rc = trace_call_enter(a->w, id, args, nargs);
-	if (rc == 0) {
-		f->open = true;
-		a->calls++;
-	}
-	return rc;
+	if (a->root_open || !f->code->is_module || t->n != 1 || strcmp(f->module, "__main__") != 0)
+		return 0;
+	rc = function_id(a, f, &id);
+	if (rc < 0)
+		return rc;
+	f->is_root = f->open = f->shown = true;
+	a->current = t;
+	return enter_root(a, id);
 }
 
 int timeline_pop(struct assembler *a, struct thread *t, const struct buf *ret, bool exception)
 {
 	struct frame *f = t->frames[--t->n];
+	const uint8_t *p = ret ? ret->data : NULL;
+	size_t n = ret ? ret->len : 0;
 	int rc = 0;
 
 	if (f->is_root) {
@@ -189,9 +194,9 @@ int timeline_pop(struct assembler *a, struct thread *t, const struct buf *ret, b
 			rc = buf_check(&a->root_exc);
 		}
 	} else if (f->open) {
-		rc = trace_call_exit(a->w, ret ? ret->data : NULL, ret ? ret->len : 0,
-				     ret && exception ? ret->data : NULL,
-				     ret && exception ? ret->len : 0);
+		rc = trace_call_exit(a->w, p, n, exception ? p : NULL, exception ? n : 0);
+	} else if (f->shown && ret) {
+		rc = trace_call_returned(a->w, f->call, p, n, exception ? p : NULL, exception ? n : 0);
 	}
 	frame_free(&a->pool, f);
 	return rc;
@@ -201,10 +206,8 @@ int timeline_step(struct assembler *a, struct thread *t, uint32_t line)
 {
 	struct frame *f = t->frames[t->n - 1];
 	uint32_t path;
-	int rc = timeline_need_root(a);
+	int rc = timeline_open(a, t);
 
-	if (rc == 0)
-		rc = open_frames(a, t, t->n);
 	if (rc == 0)
 		rc = code_path(&a->codes, f->code, line, &path);
 	if (rc == 0)

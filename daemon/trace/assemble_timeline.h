@@ -7,6 +7,12 @@
  * the frames of the current thread that are marked open; those are always the
  * lowest ones of its stack. Another thread's frames are never open, the root
  * apart.
+ *
+ * A thread becomes current with a step of its own, and a call is entered at its
+ * first step or, having none, as it returns: a call without steps takes over
+ * the stop before it, which may be another thread's. (Such a return alone may
+ * still do that.) What returns after its thread was left ends the call record
+ * it had.
  */
 #ifndef TRACE_ASSEMBLE_TIMELINE_H
 #define TRACE_ASSEMBLE_TIMELINE_H
@@ -60,10 +66,11 @@ struct thread *timeline_thread(struct assembler *a, uint32_t index, int *rc);
 /* A new frame on top of t, its call not yet entered. NULL: *rc is 1 (too deep) or -code. */
 struct frame *timeline_push(struct assembler *a, struct thread *t, uint64_t serial,
 			    struct code *code, int *rc);
-/* Enters the call of t's top frame (making t current, its frames open). */
-int timeline_enter(struct assembler *a, struct thread *t, const struct trace_var *args,
-		   size_t nargs);
-/* Takes the top frame off, leaving its call if it is open. ret NULL: void. */
+/* Makes t's top frame the root, if it is the program's module. */
+int timeline_try_root(struct assembler *a, struct thread *t);
+/* Makes t current and enters the calls of its frames. */
+int timeline_open(struct assembler *a, struct thread *t);
+/* Takes the top frame off, leaving its call if it has one. ret NULL: void. */
 int timeline_pop(struct assembler *a, struct thread *t, const struct buf *ret, bool exception);
 /* A step of t's top frame. */
 int timeline_step(struct assembler *a, struct thread *t, uint32_t line);

@@ -290,6 +290,15 @@ int trace_call_exit(struct trace_writer *w, const uint8_t *ret, size_t ret_len, 
 	return calls_exit(&w->calls, w->steps, ret, ret_len, exc, exc_len);
 }
 
+int trace_call_returned(struct trace_writer *w, uint64_t call, const uint8_t *ret, size_t ret_len,
+			const uint8_t *exc, size_t exc_len)
+{
+	if (call >= w->calls.n)
+		return err_set(ERR_UNKNOWN, "call %llu of %llu", (unsigned long long)call,
+			       (unsigned long long)w->calls.n);
+	return calls_returned(&w->calls, call, ret, ret_len, exc, exc_len);
+}
+
 int trace_event(struct trace_writer *w, uint8_t kind, const char *metadata, size_t metadata_len,
 		const uint8_t *content, size_t content_len)
 {

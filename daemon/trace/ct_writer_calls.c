@@ -113,6 +113,18 @@ int calls_enter(struct calls_out *c, uint64_t steps, uint32_t function, const st
 	return push(c, key, &row);
 }
 
+static int put_return(struct calls_out *c, struct call_row *row, const uint8_t *ret, size_t ret_len,
+		      const uint8_t *exc, size_t exc_len)
+{
+	int r;
+
+	row->ret_at = c->rets.size;
+	row->ret_len = ret ? ret_len : 0;
+	row->exc_len = exc ? exc_len : 0;
+	r = spool_append(&c->rets, ret, row->ret_len);
+	return r < 0 ? r : spool_append(&c->rets, exc, row->exc_len);
+}
+
 int calls_exit(struct calls_out *c, uint64_t steps, const uint8_t *ret, size_t ret_len,
 	       const uint8_t *exc, size_t exc_len)
 {
@@ -129,13 +141,23 @@ int calls_exit(struct calls_out *c, uint64_t steps, const uint8_t *ret, size_t r
 		row->entry = steps - 1;
 	row->exit = steps ? steps - 1 : 0;
 	row->subtree = c->n - call->key;
-	row->ret_at = c->rets.size;
-	row->ret_len = ret ? ret_len : 0;
-	row->exc_len = exc ? exc_len : 0;
-	r = spool_append(&c->rets, ret, row->ret_len);
-	if (r >= 0)
-		r = spool_append(&c->rets, exc, row->exc_len);
+	r = put_return(c, row, ret, ret_len, exc, exc_len);
 	return r < 0 ? r : store_row(c, call->key, row);
+}
+
+int calls_returned(struct calls_out *c, uint64_t key, const uint8_t *ret, size_t ret_len,
+		   const uint8_t *exc, size_t exc_len)
+{
+	struct call_row row;
+	int r = 0;
+
+	if (key < c->first)
+		r = spool_pread(&c->rows, key * sizeof(row), &row, sizeof(row));
+	else
+		row = c->window[key - c->first];
+	if (r >= 0)
+		r = put_return(c, &row, ret, ret_len, exc, exc_len);
+	return r < 0 ? r : store_row(c, key, &row);
 }
 
 int calls_flush(struct calls_out *c)

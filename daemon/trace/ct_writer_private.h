@@ -41,6 +41,7 @@ int spool_append(struct spool *s, const void *data, size_t n);
 int spool_flush(struct spool *s);
 /* Overwrites flushed bytes. */
 int spool_pwrite(struct spool *s, uint64_t off, const void *data, size_t n);
+int spool_pread(const struct spool *s, uint64_t off, void *data, size_t n); /* flushed ones */
 
 /* A few blocks of a spool kept in memory, for reading that mostly goes forward. */
 #define SPOOL_BLOCK 16384u
@@ -140,6 +141,9 @@ int calls_enter(struct calls_out *c, uint64_t steps, uint32_t function, const st
 		size_t nargs);
 int calls_exit(struct calls_out *c, uint64_t steps, const uint8_t *ret, size_t ret_len,
 	       const uint8_t *exc, size_t exc_len);
+/* Of a closed call. */
+int calls_returned(struct calls_out *c, uint64_t key, const uint8_t *ret, size_t ret_len,
+		   const uint8_t *exc, size_t exc_len);
 /* All calls are closed: nothing of them stays in memory. */
 int calls_flush(struct calls_out *c);
 int calls_merge(struct calls_out *c, struct chunk_out *s, struct packer *z);

@@ -117,11 +117,27 @@ void spool_view_deinit(struct spool_view *v)
 	v->data = NULL;
 }
 
+int spool_pread(const struct spool *s, uint64_t off, void *data, size_t n)
+{
+	for (size_t got = 0; got < n;) {
+		ssize_t r = pread(s->fd, (char *)data + got, n - got, off + got);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return err_set(ERR_IO, "read a temporary file: %s",
+				       r ? strerror(errno) : "it ends too early");
+		got += r;
+	}
+	return 0;
+}
+
 int spool_peek(struct spool_view *v, uint64_t off, const uint8_t **p, size_t *n)
 {
 	uint64_t block = off / SPOOL_BLOCK, at = block * SPOOL_BLOCK;
 	size_t slot = block % SPOOL_SLOTS, have = SPOOL_BLOCK;
 	uint8_t *data = v->data + slot * SPOOL_BLOCK;
+	int r;
 
 	if (off >= v->s->size)
 		return err_set(ERR_UNKNOWN, "a temporary file ends too early");
@@ -129,16 +145,9 @@ int spool_peek(struct spool_view *v, uint64_t off, const uint8_t **p, size_t *n)
 		have = v->s->size - at;
 	if (v->block[slot] != block + 1) {
 		v->block[slot] = 0;
-		for (size_t got = 0; got < have;) {
-			ssize_t r = pread(v->s->fd, data + got, have - got, at + got);
-
-			if (r < 0 && errno == EINTR)
-				continue;
-			if (r <= 0)
-				return err_set(ERR_IO, "read a temporary file: %s",
-					       r ? strerror(errno) : "it ends too early");
-			got += r;
-		}
+		r = spool_pread(v->s, at, data, have);
+		if (r < 0)
+			return r;
 		v->block[slot] = block + 1;
 	}
 	*p = data + (off - at);

@@ -60,6 +60,10 @@ int trace_call_enter(struct trace_writer *w, uint32_t function, const struct tra
 int trace_call_exit(struct trace_writer *w, const uint8_t *ret, size_t ret_len, const uint8_t *exc,
 		    size_t exc_len);
 
+/* A call that was left void returned (or raised) after all. call: how many were entered before it. */
+int trace_call_returned(struct trace_writer *w, uint64_t call, const uint8_t *ret, size_t ret_len,
+			const uint8_t *exc, size_t exc_len);
+
 /* An event (kind: trace-format.md section 7) tied to the last step written (or the first, before any). */
 int trace_event(struct trace_writer *w, uint8_t kind, const char *metadata, size_t metadata_len,
 		const uint8_t *content, size_t content_len);

@@ -25,6 +25,7 @@ struct trace_writer {
 	uint32_t lines[65536];
 	uint64_t steps;
 	uint32_t depth, roots;
+	uint64_t calls;
 };
 
 static struct trace_writer writer;
@@ -42,7 +43,7 @@ int ct_writer_new(struct trace_writer **ret, int out_fd, int spool_dir_fd, const
 	must(m->program && m->workdir && m->recorder && (m->args || !m->nargs));
 	memset(writer.n, 0, sizeof(writer.n));
 	writer.depth = writer.roots = 0;
-	writer.steps = 0;
+	writer.steps = writer.calls = 0;
 	*ret = &writer;
 	return 0;
 }
@@ -101,6 +102,7 @@ int trace_call_enter(struct trace_writer *w, uint32_t function, const struct tra
 	must(w->roots == 1);
 	check_vars(w, args, nargs);
 	w->depth++;
+	w->calls++;
 	return 0;
 }
 
@@ -110,6 +112,14 @@ int trace_call_exit(struct trace_writer *w, const uint8_t *ret, size_t ret_len, 
 	must(w->depth);
 	must((!ret || ret_len) && (!exc || exc_len));
 	w->depth--;
+	return 0;
+}
+
+int trace_call_returned(struct trace_writer *w, uint64_t call, const uint8_t *ret, size_t ret_len,
+			const uint8_t *exc, size_t exc_len)
+{
+	must(call < w->calls);
+	must((!ret || ret_len) && (!exc || exc_len));
 	return 0;
 }
 

@@ -4,8 +4,9 @@
  *
  * It takes the place of the .ct writer in a test that includes it (it defines
  * all of writer.h). "+name arg=…" enters a call, "-value" leaves it, "!value"
- * leaves it by an exception, "line name=…" is a step, "*kind text" an event;
- * indented by the depth of calls. Values are shown by what they hold alone: 5
+ * leaves it by an exception, "=n value" is what call n returned after it was
+ * left ("#n" raised), "line name=…" is a step, "*kind text" an event; indented by
+ * the depth of calls. Values are shown by what they hold alone: 5
  * for an Int, the text of a Raw.
  */
 #ifndef TESTS_NOTE_WRITER_H
@@ -143,6 +144,17 @@ int trace_call_exit(struct trace_writer *w, const uint8_t *ret, size_t ret_len, 
 		note_value(w, ret, ret_len);
 	if (exc)
 		ck_assert_uint_gt(exc_len, 0);
+	buf_printf(&w->log, "\n");
+	return 0;
+}
+
+int trace_call_returned(struct trace_writer *w, uint64_t call, const uint8_t *ret, size_t ret_len,
+			const uint8_t *exc, size_t exc_len)
+{
+	indent(w);
+	buf_printf(&w->log, "%c%llu ", exc ? '#' : '=', (unsigned long long)call);
+	note_value(w, ret, ret_len);
+	ck_assert(!exc || exc_len);
 	buf_printf(&w->log, "\n");
 	return 0;
 }

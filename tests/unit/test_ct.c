@@ -308,6 +308,53 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
+/* What a call returned may be known when its row has long left the window. */
+START_TEST(test_late_returns)
+{
+	static const uint64_t late[] = { 1, 5000, 39998 };
+	struct trace_meta meta = { .program = "p", .workdir = "/", .recorder = "test" };
+	struct trace_writer *w;
+	struct ct_reader *r;
+	struct ct_call call;
+	struct buf b = { 0 };
+	uint64_t n = 0;
+	char path[64];
+	int fd = temporary(path);
+
+	must(ct_writer_new(&w, fd, -1, &meta) == 0);
+	setup_names(w);
+	must(trace_call_enter(w, 0, NULL, 0) == 0);
+	must(trace_step(w, 0, 1, NULL, 0) == 0);
+	for (unsigned i = 1; i < 40000; i++) {
+		must(trace_call_enter(w, 1, NULL, 0) == 0);
+		must(trace_step(w, 0, 1, NULL, 0) == 0);
+		must(trace_call_exit(w, NULL, 0, NULL, 0) == 0);
+	}
+	cbor_int(&b, 4711, 0);
+	for (unsigned i = 0; i < 3; i++)
+		must(trace_call_returned(w, late[i], b.data, b.len, i ? b.data : NULL, b.len) == 0);
+	must(trace_call_returned(w, 40000, b.data, b.len, NULL, 0) < 0);
+	must(trace_finish(w, NULL) == 0);
+	trace_writer_free(w);
+	ck_assert_int_eq(ct_reader_new(&r, fd), 0);
+	for (unsigned i = 0; i < 40000; i++) {
+		ck_assert_int_eq(ct_next_call(r, &call), 1);
+		ck_assert_uint_eq(call.entry, i);
+		if (call.is_void)
+			continue;
+		ck_assert_uint_eq(i, late[n]);
+		ck_assert_mem_eq(call.ret.p, b.data, b.len);
+		ck_assert_uint_eq((size_t)(call.exc.end - call.exc.p), n ? b.len : 0);
+		n++;
+	}
+	ck_assert_uint_eq(n, 3);
+	ct_reader_free(r);
+	buf_deinit(&b);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 /* Reads all there is; any answer but a crash will do. */
 static int read_all(int fd)
 {
@@ -393,6 +440,7 @@ static int test(void)
 	int failed;
 
 	tcase_add_loop_test(c, test_round_trip, 0, 8);
+	tcase_add_test(c, test_late_returns);
 	tcase_add_test(c, test_damage);
 	tcase_set_timeout(c, 60);
 	suite_add_tcase(s, c);
