@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "losses.h"
 #include "trace/assemble.h"
 #include "util/err.h"
 #include "util/io.h"
@@ -47,14 +48,31 @@ static int trace_name(const char *journal, char *to, size_t cap)
 	return 0;
 }
 
+/* Without force two at once are told apart here, and what appears meanwhile in name_trace(). */
 static int open_trace(const char *path, const char *partial, bool force)
 {
 	int fd;
 
 	if (!force && access(path, F_OK) == 0)
 		return err_set(ERR_TRACE_DIR_CONFLICT, "%s", path);
-	fd = open(partial, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-	return fd < 0 ? err_set(errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "%s: %m", partial) : fd;
+	fd = open(partial, O_RDWR | O_CREAT | (force ? O_TRUNC : O_EXCL) | O_CLOEXEC | O_NOFOLLOW, 0666);
+	if (fd >= 0)
+		return fd;
+	if (errno == EEXIST)
+		return err_set(ERR_TRACE_DIR_CONFLICT, "%s", partial);
+	return err_set(errno == ENOSPC ? ERR_NO_SPACE : ERR_IO, "%s: %m", partial);
+}
+
+static int name_trace(const char *partial, const char *path, bool force)
+{
+	if (renameat2(AT_FDCWD, partial, AT_FDCWD, path, force ? 0 : RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return err_set(ERR_TRACE_DIR_CONFLICT, "%s appeared meanwhile", path);
+	/* a file system that can't do that */
+	if (errno == EINVAL && rename(partial, path) == 0)
+		return 0;
+	return err_set(ERR_IO, "%s: %m", path);
 }
 
 static int recover(const char *journal, const char *path, bool force)
@@ -75,15 +93,16 @@ static int recover(const char *journal, const char *path, bool force)
 	rc = assemble_journal(in, out, -1, &s, &n);
 	if (rc == 0 && !n.steps)
 		rc = err_set(ERR_NOTHING_RECORDED, "%s", journal);
-	if (rc == 0 && rename(partial, path) < 0)
-		rc = err_set(ERR_IO, "%s: %m", path);
+	if (rc == 0)
+		rc = name_trace(partial, path, force);
 	if (rc < 0) {
 		unlink(partial);
 		return rc;
 	}
-	fprintf(stderr, "ctrec: %s: %s steps, %s calls, %s; %s records lost\n", path,
-		cli_number(a, n.steps), cli_number(b, n.calls), cli_bytes(c, n.bytes),
-		s.lost ? cli_number(partial, s.lost) : "no");
+	fprintf(stderr, "ctrec: %s: %s steps, %s calls, %s; ", path, cli_number(a, n.steps),
+		cli_number(b, n.calls), cli_bytes(c, n.bytes));
+	losses_say(stderr, &s);
+	fputc('\n', stderr);
 	return 0;
 }
 

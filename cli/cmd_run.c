@@ -21,6 +21,7 @@
 #include "cli.h"
 #include "client.h"
 #include "launch.h"
+#include "losses.h"
 #include "output.h"
 #include "trace/assemble.h"
 #include "util/err.h"
@@ -334,26 +335,14 @@ static void wait_for_both(struct run *r, int signals)
 
 static void tell(const struct run *r, const struct assemble_summary *s, const struct trace_counts *n)
 {
-	static const char *const names[EVG_MAX] = EV_GAP_NAMES;
 	char a[CLI_NUMBER], b[CLI_NUMBER], c[CLI_NUMBER];
-	bool any = false;
 
 	if (r->quiet)
 		return;
 	fprintf(stderr, "ctrec: %s: %s steps, %s calls, %s; ", r->out.path, cli_number(a, n->steps),
 		cli_number(b, n->calls), cli_bytes(c, n->bytes));
-	if (s->lost) {
-		fprintf(stderr, "%s records lost", cli_number(a, s->lost));
-		any = true;
-	} else {
-		fputs("nothing lost", stderr);
-	}
-	for (int i = 1; i < EVG_MAX; i++)
-		if (s->gaps[i] && i != EVG_RING_FULL && i != EVG_BUDGET) {
-			fprintf(stderr, "%s%s %s", any ? ", " : " (", cli_number(a, s->gaps[i]), names[i]);
-			any = true;
-		}
-	fputs(any && !s->lost ? ")\n" : "\n", stderr);
+	losses_say(stderr, s);
+	fputc('\n', stderr);
 }
 
 /* The trace of what the journal has. */

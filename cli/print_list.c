@@ -273,11 +273,11 @@ static int event(void *ctx, const struct ct_event *e)
 	struct list *l = ctx;
 	struct buf *b = &l->o->b;
 	const uint8_t *p = e->content.p, *end = e->content.end, *nl;
-	bool error = e->kind == 11, *open_line = &l->open_line[e->kind == 12];
+	bool error = e->kind == 11, read = e->kind == 4, *open_line = &l->open_line[e->kind == 12];
 	int rc = 0;
 
 	/* print() may write its newline apart */
-	if (*open_line && end - p == 1 && *p == '\n') {
+	if (!read && *open_line && end - p == 1 && *p == '\n') {
 		*open_line = false;
 		return 0;
 	}
@@ -286,15 +286,16 @@ static int event(void *ctx, const struct ct_event *e)
 
 		nl = memchr(p, '\n', end - p);
 		nl = nl ? nl : end;
-		style(l, error ? FAIL : e->kind == 12 ? ERR : OUT);
-		print_text(b, error ? "✗ " : "│ ");
+		style(l, error ? FAIL : read ? DIM : e->kind == 12 ? ERR : OUT);
+		print_text(b, error ? "✗ " : read ? "‹ " : "│ ");
 		print_plain(b, p, nl - p, width - 2);
 		plain(l);
 		rc = end_line(l);
 		if (nl == end)
 			break;
 	}
-	*open_line = e->content.p < end && end[-1] != '\n';
+	if (!read)
+		*open_line = e->content.p < end && end[-1] != '\n';
 	return rc;
 }
 

@@ -77,7 +77,8 @@ static int put_count(struct ct_reader *r, struct buf *b, const cJSON *meta, cons
 
 int print_summary(struct ct_reader *r, struct print_out *o)
 {
-	static const char *const rest[] = { "lost", "truncated", "gaps", "duration_ns" };
+	static const char *const rest[] = { "lost", "no_values", "truncated", "cut_events", "gaps",
+					    "duration_ns" };
 	static const char *const more[] = { "program", "args", "end", "recorder", "python" };
 	struct buf *b = &o->b;
 	cJSON *m;

@@ -234,7 +234,7 @@ static int on_line(struct assembler *a, struct thread *t, const struct ev_frame 
 static int on_return(struct assembler *a, struct thread *t, const struct ev_frame *e)
 {
 	struct vars_request q = { .ret = &a->value, .exc = &a->value };
-	bool unwind = e->h.flags & EVF_UNWIND;
+	bool failed = e->h.flags & EVF_UNWIND;
 	struct frame *f;
 	int rc = 0;
 
@@ -247,7 +247,15 @@ static int on_return(struct assembler *a, struct thread *t, const struct ev_fram
 		rc = vars_take(a, e, &q);
 	if (rc < 0)
 		return rc;
-	return timeline_pop(a, t, q.got_ret || q.got_exc ? &a->value : NULL, unwind && q.got_exc);
+	if (e->h.flags & EVF_NOVALUES && !q.got_ret && !q.got_exc) {
+		buf_clear(&a->value);
+		rc = value_error(a->values, VARS_NOT_READ, &a->value);
+		if (rc < 0)
+			return rc;
+		q.got_ret = !failed;
+		q.got_exc = failed;
+	}
+	return timeline_pop(a, t, q.got_ret || q.got_exc ? &a->value : NULL, failed && q.got_exc);
 }
 
 static int on_frame(struct assembler *a, const struct ev_frame *e)
@@ -286,22 +294,29 @@ static int on_frame(struct assembler *a, const struct ev_frame *e)
 	}
 }
 
+/* kinds: trace-format.md section 7; what was read has none of its own */
+static const struct {
+	const char *name;
+	uint8_t kind;
+} streams[] = { { "stdin", 4 }, { "stdout", 0 }, { "stderr", 12 } };
+
 static int on_output(struct assembler *a, const struct ev_output *e)
 {
 	struct thread *t = map_get(&a->threads, e->thread);
+	unsigned stream = e->h.flags;
 	char meta[160];
 	int n;
 
-	if (e->h.size < sizeof(*e) || e->n > e->h.size - sizeof(*e))
+	if (e->h.size < sizeof(*e) || e->n > e->h.size - sizeof(*e) || stream > 2)
 		return 1;
-	n = snprintf(meta, sizeof(meta), "{\"stream\":\"%s\",\"thread\":%u",
-		     e->h.flags == 2 ? "stderr" : "stdout", t ? t->tid : 0);
+	n = snprintf(meta, sizeof(meta), "{\"stream\":\"%s\",\"thread\":%u", streams[stream].name,
+		     t ? t->tid : 0);
 	if (t && t->last_step)
 		n += snprintf(meta + n, sizeof(meta) - n, ",\"path_id\":%u,\"line\":%u", t->last_path,
 			      t->last_line);
 	n += snprintf(meta + n, sizeof(meta) - n, "}");
 	a->events++;
-	return trace_event(a->w, e->h.flags == 2 ? 12 : 0, meta, n, (const uint8_t *)(e + 1), e->n);
+	return trace_event(a->w, streams[stream].kind, meta, n, (const uint8_t *)(e + 1), e->n);
 }
 
 static int on_thread(struct assembler *a, const struct ev_thread *e)

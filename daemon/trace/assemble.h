@@ -16,7 +16,9 @@ struct assemble_summary {
 	uint64_t threads;
 	uint64_t lost;			/* records */
 	uint64_t gaps[EVG_MAX];		/* by reason, cuts at limits included */
+	uint64_t no_values;		/* events whose values were not read (EVF_NOVALUES) */
 	uint64_t truncated;		/* values cut at a limit */
+	uint64_t cut_events;		/* events some of whose variables were not re-read (EVF_CUT) */
 	uint64_t duration_ns;
 };
 

@@ -146,8 +146,9 @@ int finish_internal(struct assembler *a, const struct assemble_summary *s)
 	cJSON_AddNumberToObject(m, "events", s->events);
 	cJSON_AddNumberToObject(m, "threads", s->threads);
 	cJSON_AddNumberToObject(m, "lost", s->lost);
+	cJSON_AddNumberToObject(m, "no_values", s->no_values);
 	cJSON_AddNumberToObject(m, "truncated", s->truncated);
-	cJSON_AddNumberToObject(m, "cut_events", a->cut_events);
+	cJSON_AddNumberToObject(m, "cut_events", s->cut_events);
 	cJSON_AddNumberToObject(m, "late_frames", a->late_frames);
 	cJSON_AddItemToObject(m, "gaps", gaps_json(s));
 	cJSON_AddNumberToObject(m, "duration_ns", s->duration_ns);
@@ -174,7 +175,9 @@ int assembler_finish(struct assembler *a, struct assemble_summary *s)
 	s->steps = a->steps;
 	s->calls = a->calls;
 	s->events = a->events;
+	s->no_values = a->no_values;
 	s->truncated = a->truncated;
+	s->cut_events = a->cut_events;
 	s->duration_ns = a->last_time - a->first_time;
 	memcpy(s->gaps, a->gaps, sizeof(s->gaps));
 	s->lost = a->gaps[EVG_RING_FULL] + a->gaps[EVG_BAD_RECORD] + a->gaps[EVG_JOURNAL] +

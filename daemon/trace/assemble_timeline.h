@@ -93,6 +93,7 @@ int finish_exit(struct assembler *a); /* leaves the root with the exit status */
 /* assemble_vars.c: takes in a record's variables. ret, exc: where the values of
  * EV_SLOT_RETURN and EV_SLOT_EXC go, or NULL. frame NULL: only these are wanted.
  * A module's __name__ is not shown: it goes to a->module. */
+#define VARS_NOT_READ "<not read: the plan came too late>"
 struct vars_request {
 	struct frame *frame;
 	struct buf *ret, *exc;

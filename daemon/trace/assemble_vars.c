@@ -12,6 +12,7 @@
 #include "trace/assemble_timeline.h"
 #include "trace/cbor.h"
 
+#define SLOT_NOT_READ 0xfffdu /* no variable's */
 #define SLOT_KIND_CELL 0xc0 /* CO_FAST_CELL | CO_FAST_FREE */
 
 /* Names with two underscores on both sides are the module's furniture. */
@@ -253,6 +254,22 @@ static int take_specials(struct assembler *a, const struct special *ret, const s
 	return rc;
 }
 
+/* What is known of the frame's variables is old: an Error "…" stands for them. */
+static int not_read(struct assembler *a, struct frame *f)
+{
+	uint32_t name;
+	int rc;
+
+	frame_forget(&a->pool, f);
+	buf_clear(&a->value);
+	rc = value_error(a->values, VARS_NOT_READ, &a->value);
+	if (rc == 0)
+		rc = trace_varname(a->w, "…", strlen("…"), &name);
+	if (rc == 0)
+		rc = frame_set(&a->pool, f, SLOT_NOT_READ, name, a->value.data, a->value.len);
+	return rc < 0 ? rc : 0;
+}
+
 int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request *q)
 {
 	const uint8_t *p = (const uint8_t *)(e + 1);
@@ -261,6 +278,12 @@ int vars_take(struct assembler *a, const struct ev_frame *e, struct vars_request
 
 	if ((e->h.flags & (EVF_FULL | EVF_CUT)) == EVF_FULL && q->frame)
 		frame_forget(&a->pool, q->frame);
+	if (e->h.flags & EVF_NOVALUES && q->frame) {
+		int rc = not_read(a, q->frame);
+
+		if (rc < 0)
+			return rc;
+	}
 	for (uint32_t i = 0; i < e->h.nvars; i++) {
 		struct ev_var v;
 		int rc = 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "feed.h"
+#include "trace/assemble_timeline.h"
 
 START_TEST(test_calls_and_values)
 {
@@ -263,6 +264,48 @@ START_TEST(test_output_and_signal)
 }
 END_TEST
 
+START_TEST(test_input)
+{
+	struct ev_output o = { .h = { .type = EV_OUTPUT, .flags = 0 }, .thread = 1, .n = 3, .total = 3 };
+
+	usual();
+	enter_main();
+	for (o.h.flags = 0; o.h.flags < 4; o.h.flags++) {
+		buf_clear(&r.b);
+		buf_append(&r.b, &o, sizeof(o));
+		buf_append(&r.b, "hey", 3);
+		feed();
+	}
+	became("+<__main__>\n 1\n *4 hey\n *0 hey\n *12 hey\n-0\n");
+	ck_assert_uint_eq(sum.gaps[EVG_BAD_RECORD], 1);
+	stop();
+}
+END_TEST
+
+/* What was not read says so, and nothing of before is shown in its place. */
+START_TEST(test_values_not_read)
+{
+	usual();
+	enter_main();
+	entry(2, CODE_F, EVF_NOVALUES, 1);
+	feed();
+	rec_frame(&r, EV_LINE, EVF_NOVALUES, 2, CODE_F, 4, 1);
+	feed();
+	rec_frame(&r, EV_LINE, EVF_FULL, 2, CODE_F, 6, 1);
+	rec_int(&r, 0, 5);
+	feed();
+	rec_frame(&r, EV_LINE, EVF_NOVALUES, 2, CODE_F, 8, 1);
+	feed();
+	rec_frame(&r, EV_RETURN, EVF_NOVALUES, 2, CODE_F, 0, 1);
+	feed();
+	became("+<__main__>\n 1\n +f\n  2 …=" VARS_NOT_READ "\n  3 x=5\n  4 …=" VARS_NOT_READ
+	       "\n -" VARS_NOT_READ "\n-0\n");
+	ck_assert_uint_eq(sum.no_values, 4);
+	ck_assert_ptr_nonnull(strstr((const char *)w.meta.data, "\"no_values\":4"));
+	stop();
+}
+END_TEST
+
 START_TEST(test_redacted_and_senseless_values)
 {
 	usual();
@@ -332,6 +375,8 @@ int main(void)
 	tcase_add_test(t, test_skipped_and_unknown_code);
 	tcase_add_test(t, test_paths);
 	tcase_add_test(t, test_output_and_signal);
+	tcase_add_test(t, test_input);
+	tcase_add_test(t, test_values_not_read);
 	tcase_add_test(t, test_redacted_and_senseless_values);
 	tcase_add_test(t, test_senseless_records);
 	srunner_run_all(run, CK_NORMAL);
