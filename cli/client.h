@@ -29,4 +29,14 @@ cJSON *client_request(const char *verb);
 /* Asks (frees the request) and waits for the answer; an error in it becomes ours. */
 int client_ask(struct client *c, cJSON *request, const int *fds, unsigned nfds, cJSON **answer);
 
+/* The options of the commands that ask the daemon. */
+struct client_options {
+	const char *socket;
+	bool json, all;
+};
+/* which: those there are besides --socket and --help: j --json, a --all. -1: go on
+ * with the arguments from argv[optind]; otherwise the exit status. */
+int client_options(struct client_options *o, const char *command, const char *help,
+		   const char *which, int argc, char **argv);
+
 #endif

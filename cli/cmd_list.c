@@ -14,13 +14,6 @@ static const char help[] = "usage: ctrec list [--json] [--socket PATH]\n"
 			   "\n"
 			   "Shows the recordings of the daemon: your own, and as root everybody's.\n";
 
-static const struct option options[] = {
-	{ "json", no_argument, NULL, 'j' },
-	{ "socket", required_argument, NULL, 's' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
-
 static void show(const cJSON *sessions)
 {
 	const cJSON *s;
@@ -46,29 +39,17 @@ static void show(const cJSON *sessions)
 
 int cmd_list(int argc, char **argv)
 {
-	const char *socket = NULL;
+	struct client_options o;
 	struct client client;
 	cJSON *answer, *list;
-	bool json = false;
-	int c, rc;
+	int rc;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (c == '?')
-			return cli_usage("list", "an unknown option, or one without its value");
-		if (c == 'j')
-			json = true;
-		else
-			socket = optarg;
-	}
+	rc = client_options(&o, "list", help, "j", argc, argv);
+	if (rc >= 0)
+		return rc;
 	if (optind < argc)
 		return cli_usage("list", "it takes no arguments");
-	rc = client_connect(&client, socket);
+	rc = client_connect(&client, o.socket);
 	if (rc < 0)
 		return cli_fail(rc);
 	rc = client_ask(&client, client_request(CTREC_VERB_LIST), NULL, 0, &answer);
@@ -76,7 +57,7 @@ int cmd_list(int argc, char **argv)
 	if (rc < 0)
 		return cli_fail(rc);
 	list = cJSON_GetObjectItemCaseSensitive(answer, "sessions");
-	if (json) {
+	if (o.json) {
 		char *text = cJSON_PrintUnformatted(list);
 
 		puts(text ? text : "[]");

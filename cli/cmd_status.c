@@ -14,13 +14,6 @@ static const char help[] = "usage: ctrec status [--json] [--socket PATH]\n"
 			   "\n"
 			   "Shows the daemon that listens, since when, and how many recordings it makes.\n";
 
-static const struct option options[] = {
-	{ "json", no_argument, NULL, 'j' },
-	{ "socket", required_argument, NULL, 's' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
-
 static void show(const cJSON *a)
 {
 	time_t since = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(a, "since"));
@@ -37,36 +30,24 @@ static void show(const cJSON *a)
 
 int cmd_status(int argc, char **argv)
 {
-	const char *socket = NULL;
+	struct client_options o;
 	struct client client;
-	bool json = false;
 	cJSON *answer;
-	int c, rc;
+	int rc;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (c == '?')
-			return cli_usage("status", "an unknown option, or one without its value");
-		if (c == 'j')
-			json = true;
-		else
-			socket = optarg;
-	}
+	rc = client_options(&o, "status", help, "j", argc, argv);
+	if (rc >= 0)
+		return rc;
 	if (optind < argc)
 		return cli_usage("status", "it takes no arguments");
-	rc = client_connect(&client, socket);
+	rc = client_connect(&client, o.socket);
 	if (rc < 0)
 		return cli_fail(rc);
 	rc = client_ask(&client, client_request(CTREC_VERB_STATUS), NULL, 0, &answer);
 	client_close(&client);
 	if (rc < 0)
 		return cli_fail(rc);
-	if (json) {
+	if (o.json) {
 		char *text = cJSON_PrintUnformatted(answer);
 
 		puts(text ? text : "{}");

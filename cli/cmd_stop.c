@@ -14,13 +14,6 @@ static const char help[] = "usage: ctrec stop [--socket PATH] SESSION… | --all
 			   "\n"
 			   "Ends recordings (their numbers are those of 'ctrec list'). The programs go on.\n";
 
-static const struct option options[] = {
-	{ "all", no_argument, NULL, 'a' },
-	{ "socket", required_argument, NULL, 's' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
-
 /* number 0: all of them */
 static int stop(struct client *client, unsigned number)
 {
@@ -43,32 +36,20 @@ static int stop(struct client *client, unsigned number)
 
 int cmd_stop(int argc, char **argv)
 {
-	const char *socket = NULL;
+	struct client_options o;
 	struct client client;
-	bool all = false;
 	unsigned number;
-	int c, rc;
+	int rc;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (c == '?')
-			return cli_usage("stop", "an unknown option, or one without its value");
-		if (c == 'a')
-			all = true;
-		else
-			socket = optarg;
-	}
-	if (all == (optind < argc))
+	rc = client_options(&o, "stop", help, "a", argc, argv);
+	if (rc >= 0)
+		return rc;
+	if (o.all == (optind < argc))
 		return cli_usage("stop", "it takes numbers of sessions, or --all");
-	rc = client_connect(&client, socket);
+	rc = client_connect(&client, o.socket);
 	if (rc < 0)
 		return cli_fail(rc);
-	if (all)
+	if (o.all)
 		rc = stop(&client, 0);
 	for (; optind < argc && rc == 0; optind++) {
 		rc = cli_parse_number("ctrec stop", argv[optind], 1, INT_MAX, &number);
