@@ -41,6 +41,7 @@ int assembler_new(struct assembler **ret, struct trace_writer *w)
 	if (!a)
 		return err_set(ERR_NOMEM, "an assembler");
 	a->w = w;
+	cache_init(&a->cache);
 	rc = codes_init(&a->codes, w);
 	if (rc == 0)
 		rc = value_encoder_new(&a->values, &env);
@@ -72,6 +73,7 @@ struct assembler *assembler_free(struct assembler *a)
 	}
 	map_deinit(&a->threads, thread_free);
 	frame_pool_deinit(&a->pool);
+	cache_deinit(&a->cache);
 	value_encoder_free(a->values);
 	codes_deinit(&a->codes);
 	buf_deinit(&a->value);
@@ -131,6 +133,7 @@ int assembler_define(struct assembler *a, const struct ev_header *h)
 		break;
 	case EV_DEFTYPE:
 		rc = codes_define_type(&a->codes, (const void *)h);
+		cache_clear(&a->cache);
 		break;
 	case EV_DEFSOURCE:
 		rc = define_source(a, (const void *)h);

@@ -18,6 +18,7 @@
 #define TRACE_ASSEMBLE_TIMELINE_H
 
 #include "trace/assemble.h"
+#include "trace/assemble_cache.h"
 #include "trace/assemble_frame.h"
 #include "trace/assemble_time.h"
 
@@ -43,6 +44,7 @@ struct assembler {
 	struct trace_writer *w;
 	struct codes codes;
 	struct value_encoder *values;
+	struct cache cache;
 	struct frame_pool pool;
 	struct map threads;
 	uint32_t nthreads;

@@ -42,7 +42,7 @@ static int encode(struct assembler *a, const struct ev_var *v, const uint8_t *p,
 	buf_clear(out);
 	if (v->flags & EVV_REDACTED)
 		return value_error(a->values, "<redacted>", out);
-	rc = value_encode(a->values, p, n, flags, out, &r);
+	rc = cache_encode(&a->cache, a->values, p, n, flags, out, &r);
 	if (rc > 0) {
 		a->gaps[EVG_BAD_RECORD]++;
 		buf_clear(out);
