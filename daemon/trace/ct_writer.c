@@ -133,6 +133,7 @@ struct trace_writer *trace_writer_free(struct trace_writer *w)
 {
 	if (!w)
 		return NULL;
+	packer_deinit(&w->z);
 	table_deinit(&w->paths);
 	table_deinit(&w->functions);
 	table_deinit(&w->types);
@@ -142,7 +143,6 @@ struct trace_writer *trace_writer_free(struct trace_writer *w)
 	chunk_deinit(&w->calls_dat);
 	chunk_deinit(&w->events_out);
 	calls_deinit(&w->calls);
-	packer_deinit(&w->z);
 	ctfs_writer_free(w->c);
 	buf_deinit(&w->bases);
 	buf_deinit(&w->meta);
@@ -383,6 +383,8 @@ int trace_finish(struct trace_writer *w, struct trace_counts *counts)
 		r = calls_flush(&w->calls);
 	if (r >= 0)
 		r = calls_merge(&w->calls, &w->calls_dat, &w->z);
+	if (r >= 0)
+		r = chunk_wait(&w->z);
 	if (r >= 0)
 		r = put_meta(w);
 	if (r >= 0)

@@ -4,6 +4,7 @@
  *
  * ct_writer.c		the interface of writer.h, meta.dat, paths.json
  * ct_writer_chunk.c	chunked streams: X.dat and X.idx
+ * ct_writer_pack.c	compression, beside everything else
  * ct_writer_table.c	interning tables: X.dat and X.off
  * ct_writer_calls.c	calls, while they run
  * ct_writer_merge.c	calls, when the trace is finished
@@ -12,6 +13,7 @@
 #ifndef TRACE_CT_WRITER_PRIVATE_H
 #define TRACE_CT_WRITER_PRIVATE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <zstd.h>
@@ -61,24 +63,46 @@ int spool_peek(struct spool_view *v, uint64_t off, const uint8_t **p, size_t *n)
 struct chunk_out {
 	struct ctfs_out *dat, *idx;
 	uint32_t per, n; /* records a chunk holds; in this one so far */
-	struct buf raw;	 /* of this chunk, not yet with the compressor */
-	uint64_t spilled; /* bytes of this chunk that are with `own` already */
+	struct buf raw;	 /* of this chunk, not yet handed over */
+	uint64_t given;	 /* bytes of this chunk that were handed over */
+	bool sized;	 /* its size was said before its first byte */
 	ZSTD_CCtx *own;	 /* only for chunks beyond CT_RAW_MAX */
-	struct buf packed;
+	struct buf packed; /* of a chunk whose header is not final yet */
 };
 
+/*
+ * Compresses on a thread of its own, one piece at a time, while the next one is
+ * made. Between pack_start() and pack_wait() the piece is the thread's.
+ */
 struct packer {
-	ZSTD_CCtx *cctx; /* one for all streams */
-	struct buf out;
+	ZSTD_CCtx *cctx; /* of all chunks that are one piece, and of sized ones */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t turn;
+	bool threaded, busy, leaves;
+	struct chunk_out *of; /* whose piece it is; NULL: none */
+	struct {
+		ZSTD_CCtx *cctx;
+		struct buf in, out;
+		ZSTD_EndDirective end;
+		size_t code; /* zstd's */
+		bool first, hold; /* of its chunk; the chunk's header is to be completed */
+	} piece;
 };
 
 int packer_init(struct packer *z);
-void packer_deinit(struct packer *z);
+void packer_deinit(struct packer *z); /* before the streams */
+ZSTD_CCtx *packer_cctx(void);
+int packer_fail(size_t code); /* zstd's */
+void pack_start(struct packer *z);
+void pack_join(struct packer *z); /* until the piece is done */
 int chunk_init(struct chunk_out *s, struct ctfs_writer *c, const char *name, uint32_t per);
 void chunk_deinit(struct chunk_out *s);
 /* The caller appended one more record to s->raw. */
 int chunk_commit(struct chunk_out *s, struct packer *z);
 int chunk_finish(struct chunk_out *s, struct packer *z);
+/* What was handed over is in the file. */
+int chunk_wait(struct packer *z);
 
 /* A frame whose size is known before its bytes: constant memory however long. */
 int frame_begin(struct chunk_out *s, struct packer *z, uint64_t size);
