@@ -16,10 +16,17 @@
 #include "trace/value_text.h"
 #include "util/err.h"
 
+static void say_more(struct value_encoder *v, uint32_t rest)
+{
+	SAY(v, "… +");
+	say_number(v, rest, 10);
+	SAY(v, " more");
+}
+
 static void more_text(struct value_encoder *v, const struct value_node *n)
 {
 	if (n->total > n->n)
-		buf_printf(&v->text, "… +%u more", n->total - n->n);
+		say_more(v, n->total - n->n);
 	else if (n->flags & EVNF_PARTIAL)
 		buf_printf(&v->text, "… (unreadable)");
 	if (n->total > n->n || n->flags & EVNF_PARTIAL)
@@ -136,7 +143,9 @@ static void encode_named(struct value_encoder *v, const struct value_node *n)
 	};
 	unsigned k = n->kind - EVN_FUNCTION;
 
-	buf_printf(&v->text, "<%s ", look[k].what);
+	buf_u8(&v->text, '<');
+	say(v, look[k].what);
+	buf_u8(&v->text, ' ');
 	if (n->kind == EVN_BUILTIN)
 		text_utf8(&v->text, n->data, strnlen((const char *)n->data, n->size));
 	else
@@ -220,8 +229,11 @@ static void encode_range(struct value_encoder *v, const struct value_node *n)
 
 static void encode_opaque(struct value_encoder *v, const struct value_node *n)
 {
-	buf_printf(&v->text, "<%s at 0x%llx>", n->type ? n->type->name : "object",
-		   (unsigned long long)n->addr);
+	buf_u8(&v->text, '<');
+	say(v, n->type ? n->type->name : "object");
+	SAY(v, " at 0x");
+	say_number(v, n->addr, 16);
+	buf_u8(&v->text, '>');
 	put_made(v, type_of(v, n, B_OBJECT));
 }
 

@@ -65,11 +65,12 @@ static void encode_namedtuple(struct value_encoder *v, const struct value_node *
 	for (uint32_t i = 0; i < n->nchildren + cut; i++) {
 		const char *name = unnamed;
 
-		snprintf(unnamed, sizeof(unnamed), "[%u]", i);
 		if (i == n->nchildren)
 			name = "…";
 		else if (i < n->type->nfields)
 			name = n->type->fields[i];
+		else
+			snprintf(unnamed, sizeof(unnamed), "[%u]", i);
 		put_text(v->out, name, strlen(name));
 	}
 	put_type(v, type_of(v, n, B_TUPLE));
@@ -90,8 +91,11 @@ void encode_container(struct value_encoder *v, const struct value_node *n, unsig
 	unsigned k = n->kind - EVN_LIST;
 
 	if ((n->flags & EVNF_DEPTH && n->total) || depth > MAX_NESTING) {
-		buf_printf(&v->text, "%s… %u item%s%s", look[k].open, n->total,
-			   n->total == 1 ? "" : "s", look[k].close);
+		say(v, look[k].open);
+		SAY(v, "… ");
+		say_number(v, n->total, 10);
+		say(v, n->total == 1 ? " item" : " items");
+		say(v, look[k].close);
 		v->result->truncated = true;
 		put_made(v, type_of(v, n, look[k].type));
 		return;
@@ -146,11 +150,12 @@ static void put_slot_name(struct value_encoder *v, const struct value_type *t, u
 	char unnamed[24];
 	const char *name = unnamed;
 
-	snprintf(unnamed, sizeof(unnamed), "slot %u", i);
 	if (i < extra)
 		name = "args";
 	else if (i - extra < t->nfields)
 		name = t->fields[i - extra];
+	else
+		snprintf(unnamed, sizeof(unnamed), "slot %u", i);
 	put_text(v->out, name, strlen(name));
 }
 
@@ -202,7 +207,9 @@ void encode_object(struct value_encoder *v, const struct value_node *n, unsigned
 	struct fields f;
 
 	if (n->flags & EVNF_DEPTH || depth > MAX_NESTING) {
-		buf_printf(&v->text, "<%s …>", n->type ? n->type->name : "object");
+		buf_u8(&v->text, '<');
+		say(v, n->type ? n->type->name : "object");
+		SAY(v, " …>");
 		v->result->truncated = true;
 		put_made(v, type_of(v, n, B_OBJECT));
 		return;

@@ -99,6 +99,22 @@ static void put_texts(struct value_encoder *v, const char *opening, size_t n, co
 }
 #define PUT_TEXTS(v, opening, text, len, type) put_texts(v, opening, sizeof(opening) - 1, text, len, type)
 
+void say(struct value_encoder *v, const char *text)
+{
+	buf_append(&v->text, text, strlen(text));
+}
+
+void say_number(struct value_encoder *v, uint64_t n, unsigned base)
+{
+	char digits[20], *at = digits + sizeof(digits);
+
+	do {
+		*--at = "0123456789abcdef"[n % base];
+		n /= base;
+	} while (n);
+	buf_append(&v->text, at, (size_t)(digits + sizeof(digits) - at));
+}
+
 void put_raw(struct value_encoder *v, const void *text, size_t len, uint32_t type)
 {
 	PUT_TEXTS(v, "\xa3" KEY_KIND "\x63Raw\x61r", text, len, type);

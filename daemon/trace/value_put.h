@@ -40,6 +40,11 @@ struct value_encoder {
 #define KEY_TYPE "\x67type_id"
 #define PUT(out, lit) buf_append(out, lit, sizeof(lit) - 1)
 
+/* Appends to the text being made; printf takes a fifth of the encoder's time for that. */
+#define SAY(v, lit) buf_append(&(v)->text, lit, sizeof(lit) - 1)
+void say(struct value_encoder *v, const char *text);
+void say_number(struct value_encoder *v, uint64_t n, unsigned base);
+
 void put_head(struct buf *out, unsigned major, uint64_t n);
 void put_text(struct buf *out, const void *p, size_t n);
 /* The key type_id and its value; types are the writer's id + 1, as these give them. */

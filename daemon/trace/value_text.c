@@ -266,6 +266,12 @@ void text_str(struct buf *out, const uint8_t *p, size_t n, unsigned width)
 
 	if (!to)
 		return;
+	for (uint64_t eight; width == 1 && n >= 8; n -= 8, p += 8, to += 8) {
+		memcpy(&eight, p, 8);
+		if (eight & 0x8080808080808080u)
+			break;
+		memcpy(to, &eight, 8);
+	}
 	for (size_t i = 0; i < n; i++, p += width) {
 		uint32_t c = p[0];
 

@@ -20,15 +20,13 @@ void buf_clear(struct buf *b)
 	b->oom = false;
 }
 
-uint8_t *buf_reserve(struct buf *b, size_t n)
+uint8_t *buf_grow(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	uint8_t *p;
 
 	if (b->oom)
 		return NULL;
-	if (b->data && n <= b->cap - b->len)
-		return b->data + b->len;
 	while (cap - b->len < n) {
 		if (cap > SIZE_MAX / 2) {
 			b->oom = true;
@@ -103,13 +101,22 @@ void buf_str(struct buf *b, const void *p, size_t n)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
-	uint8_t *to;
+	size_t room = 64; /* mostly it is enough, and said once */
+	uint8_t *to = buf_reserve(b, room);
 	int n;
 
+	if (!to)
+		return;
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf((char *)to, room, fmt, ap);
 	va_end(ap);
-	to = n >= 0 ? buf_reserve(b, (size_t)n + 1) : NULL;
+	if (n < 0)
+		return;
+	if ((size_t)n < room) {
+		b->len += n;
+		return;
+	}
+	to = buf_reserve(b, (size_t)n + 1);
 	if (!to)
 		return;
 	va_start(ap, fmt);

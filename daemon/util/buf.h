@@ -21,7 +21,13 @@ struct buf {
 void buf_deinit(struct buf *b); /* frees, leaves it empty and usable */
 void buf_clear(struct buf *b);	/* forgets the bytes, keeps the memory */
 /* Makes room for n more bytes and returns where they go, or NULL; len unchanged. */
-uint8_t *buf_reserve(struct buf *b, size_t n);
+uint8_t *buf_grow(struct buf *b, size_t n); /* buf_reserve() where there is no room yet */
+static inline uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+	if (__builtin_expect(b->data && !b->oom && n <= b->cap - b->len, 1))
+		return b->data + b->len;
+	return buf_grow(b, n);
+}
 void buf_append(struct buf *b, const void *p, size_t n);
 void buf_zero(struct buf *b, size_t n);
 void buf_pad8(struct buf *b);		     /* zeros up to a multiple of eight */
