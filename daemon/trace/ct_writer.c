@@ -87,7 +87,7 @@ static int init(struct trace_writer *w, int out_fd, int spool_dir_fd, const stru
 {
 	int r = ctfs_writer_new(&w->c, out_fd);
 
-	w->calls.rows.fd = w->calls.args.fd = w->calls.rets.fd = -1;
+	w->calls.rows.fd = w->calls.args.fd = w->calls.values.fd = -1;
 	if (r >= 0)
 		r = packer_init(&w->z);
 	if (r >= 0)

@@ -6,33 +6,38 @@
  * So each call is a fixed row in a spool, in order of keys. The newest rows stay
  * in a window in memory, where nearly all calls are closed again before it moves
  * on; the rows of the others are overwritten in place when they close. Arguments
- * go to a second spool at entry, so in order of keys; return values to a third
- * one at exit. Keys are given in preorder: a call's subtree is the run of keys
+ * and return values go to a second spool, each once as far as they are remembered
+ * (by a seeded hash of 128 bits); where those of a call are stands in a third one. Keys are given in preorder: a call's subtree is the run of keys
  * [key, key + subtree), and its parent, depth and children follow from that.
  * Only what the length of a record depends on is kept for each open call.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "trace/ct_writer_private.h"
 #include "util/err.h"
 
 #define WINDOW 16384u /* rows: 1 MB */
+#define LEAST_KNOWN 32u /* shorter values are written again */
 
 int calls_init(struct calls_out *c, int spool_dir_fd)
 {
 	int r;
 
 	memset(c, 0, sizeof(*c));
-	c->rows.fd = c->args.fd = c->rets.fd = -1;
+	c->rows.fd = c->args.fd = c->values.fd = -1;
 	c->window = calloc(WINDOW, sizeof(*c->window));
-	if (!c->window)
+	c->known = calloc(CALLS_KNOWN, sizeof(*c->known));
+	if (getrandom(&c->seed, sizeof(c->seed), 0) != sizeof(c->seed))
+		c->seed = (uintptr_t)c;
+	if (!c->window || !c->known)
 		return err_set(ERR_NOMEM, "a window of calls");
 	r = spool_init(&c->rows, spool_dir_fd);
 	if (r >= 0)
 		r = spool_init(&c->args, spool_dir_fd);
 	if (r >= 0)
-		r = spool_init(&c->rets, spool_dir_fd);
+		r = spool_init(&c->values, spool_dir_fd);
 	return r;
 }
 
@@ -40,8 +45,9 @@ void calls_deinit(struct calls_out *c)
 {
 	spool_deinit(&c->rows);
 	spool_deinit(&c->args);
-	spool_deinit(&c->rets);
+	spool_deinit(&c->values);
 	free(c->window);
+	free(c->known);
 	free(c->open);
 	buf_deinit(&c->scratch);
 }
@@ -83,11 +89,30 @@ static int push(struct calls_out *c, uint64_t key, const struct call_row *row)
 	return 0;
 }
 
+/* Where in values the bytes are now. */
+static int put_value(struct calls_out *c, const void *p, size_t n, uint64_t *at)
+{
+	XXH128_hash_t hash;
+	struct call_value *known;
+
+	*at = c->values.size;
+	if (n < LEAST_KNOWN)
+		return spool_append(&c->values, p, n);
+	hash = XXH3_128bits_withSeed(p, n, c->seed);
+	known = &c->known[hash.low64 % CALLS_KNOWN];
+	if (XXH128_isEqual(known->hash, hash)) {
+		*at = known->at;
+		return 0;
+	}
+	*known = (struct call_value){ hash, *at };
+	return spool_append(&c->values, p, n);
+}
+
 int calls_enter(struct calls_out *c, uint64_t steps, uint32_t function, const struct trace_var *args,
 		size_t nargs)
 {
 	struct call_row row = { .function = function, .entry = steps };
-	uint64_t key = c->n;
+	uint64_t key = c->n, at;
 	int r;
 
 	buf_clear(&c->scratch);
@@ -99,7 +124,9 @@ int calls_enter(struct calls_out *c, uint64_t steps, uint32_t function, const st
 	if (c->scratch.oom)
 		return buf_check(&c->scratch);
 	row.args_len = c->scratch.len;
-	r = spool_append(&c->args, c->scratch.data, c->scratch.len);
+	r = put_value(c, c->scratch.data, c->scratch.len, &at);
+	if (r >= 0)
+		r = spool_append(&c->args, &at, sizeof(at));
 	if (r >= 0 && c->n - c->first == WINDOW)
 		r = advance(c);
 	if (r < 0)
@@ -118,11 +145,13 @@ static int put_return(struct calls_out *c, struct call_row *row, const uint8_t *
 {
 	int r;
 
-	row->ret_at = c->rets.size;
 	row->ret_len = ret ? ret_len : 0;
 	row->exc_len = exc ? exc_len : 0;
-	r = spool_append(&c->rets, ret, row->ret_len);
-	return r < 0 ? r : spool_append(&c->rets, exc, row->exc_len);
+	if (!row->exc_len)
+		return put_value(c, ret, row->ret_len, &row->ret_at);
+	row->ret_at = c->values.size;
+	r = spool_append(&c->values, ret, row->ret_len);
+	return r < 0 ? r : spool_append(&c->values, exc, row->exc_len);
 }
 
 int calls_exit(struct calls_out *c, uint64_t steps, const uint8_t *ret, size_t ret_len,
@@ -171,5 +200,5 @@ int calls_flush(struct calls_out *c)
 		r = spool_flush(&c->rows);
 	if (r >= 0)
 		r = spool_flush(&c->args);
-	return r < 0 ? r : spool_flush(&c->rets);
+	return r < 0 ? r : spool_flush(&c->values);
 }

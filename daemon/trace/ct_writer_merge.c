@@ -29,10 +29,9 @@ struct merge {
 	struct calls_out *c;
 	struct chunk_out *s;
 	struct packer *z;
-	struct spool_view rows, hops, args, rets;
+	struct spool_view rows, hops, at, args, rets;
 	struct ancestor *way;
 	size_t nway, way_cap;
-	uint64_t args_at;
 	struct pending chunk[CT_CALLS_CHUNK];
 	struct buf head;
 };
@@ -47,6 +46,18 @@ static int read_row(struct spool_view *v, uint64_t key, struct call_row *row)
 		return r;
 	/* blocks are whole numbers of rows */
 	memcpy(row, p, sizeof(*row));
+	return 0;
+}
+
+static int read_at(struct spool_view *v, uint64_t key, uint64_t *at)
+{
+	const uint8_t *p;
+	size_t n;
+	int r = spool_peek(v, key * sizeof(*at), &p, &n);
+
+	if (r < 0)
+		return r;
+	memcpy(at, p, sizeof(*at));
 	return 0;
 }
 
@@ -120,8 +131,9 @@ static int load_chunk(struct merge *m, uint64_t key, size_t n, uint64_t *size)
 			r = place(m, p);
 		if (r < 0)
 			return r;
-		p->args_at = m->args_at;
-		m->args_at += p->row.args_len;
+		r = read_at(&m->at, p->key, &p->args_at);
+		if (r < 0)
+			return r;
 		p->len = record_len(m, p);
 		*size += varint_len(p->len) + p->len;
 	}
@@ -240,13 +252,16 @@ int calls_merge(struct calls_out *c, struct chunk_out *s, struct packer *z)
 	if (r >= 0)
 		r = spool_view_init(&m->hops, &c->rows);
 	if (r >= 0)
-		r = spool_view_init(&m->args, &c->args);
+		r = spool_view_init(&m->at, &c->args);
 	if (r >= 0)
-		r = spool_view_init(&m->rets, &c->rets);
+		r = spool_view_init(&m->args, &c->values);
+	if (r >= 0)
+		r = spool_view_init(&m->rets, &c->values);
 	if (r >= 0)
 		r = merge_all(m);
 	spool_view_deinit(&m->rows);
 	spool_view_deinit(&m->hops);
+	spool_view_deinit(&m->at);
 	spool_view_deinit(&m->args);
 	spool_view_deinit(&m->rets);
 	buf_deinit(&m->head);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <xxhash.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -134,10 +135,10 @@ const struct table_entry *table_entry(const struct table_out *t, uint32_t id);
 /* ---- calls ---- */
 struct call_row { /* fixed: row k of the rows spool is call k */
 	uint32_t function;
-	uint32_t args_len; /* with their count; args stand in order of keys */
+	uint32_t args_len; /* with their count */
 	uint32_t ret_len;  /* 0: void */
 	uint32_t exc_len;
-	uint64_t ret_at;   /* the exception follows the return value */
+	uint64_t ret_at;   /* in values; the exception follows the return value */
 	uint64_t entry, exit;
 	uint64_t subtree;  /* calls, itself included: the next sibling's key - its own */
 	uint64_t nchildren;
@@ -150,8 +151,17 @@ struct open_call {
 	struct call_row row;
 };
 
+/* Arguments and return values repeat: what was written lately is not again. */
+#define CALLS_KNOWN 4096u
+struct call_value {
+	XXH128_hash_t hash;
+	uint64_t at;
+};
+
 struct calls_out {
-	struct spool rows, args, rets;
+	struct spool rows, args, values; /* args: of each call, where in values */
+	uint64_t seed;
+	struct call_value *known;
 	struct call_row *window; /* rows [first, n) */
 	uint64_t first, n;
 	struct open_call *open;
