@@ -57,7 +57,7 @@ static const char help[] =
 	"      --max-depth N    levels of containers shown below a variable (default 3)\n"
 	"      --max-items N    elements shown of a container (default 64)\n"
 	"      --max-string N   bytes shown of a string (default 256)\n"
-	"      --probe KIND     auto (default) or usdt\n"
+	"      --probe KIND     auto (default), usdt or page\n"
 	"      --socket PATH    the daemon's socket (default: $CTREC_SOCKET or " CTREC_SOCKET_PATH ")\n"
 	"  -q, --quiet          no line about the trace at the end\n"
 	"  -h, --help           this text\n"
@@ -81,11 +81,7 @@ static int set_user(struct run *r, const char *name)
 
 static int set_probe(struct run *r, const char *kind)
 {
-	if (!strcmp(kind, "page")) {
-		err_set(ERR_NO_PROBES, "--probe=page");
-		return err_hint("this version of ctrec has no probe page: use --probe=auto");
-	}
-	if (strcmp(kind, "auto") && strcmp(kind, "usdt"))
+	if (strcmp(kind, "auto") && strcmp(kind, "usdt") && strcmp(kind, "page"))
 		return err_set(ERR_USAGE, "--probe takes auto, usdt or page, not '%.40s'", kind);
 	r->probe = kind;
 	return 0;
@@ -259,6 +255,18 @@ static int signals_fd(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Its status, leaving it to be seen by the daemon, which may know no other way. */
+static void look_at_program(struct run *r)
+{
+	siginfo_t si = { 0 };
+
+	if (r->status >= 0 ||
+	    waitid(P_PID, r->launch.pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || !si.si_pid)
+		return;
+	r->status = si.si_code == CLD_EXITED ? si.si_status << 8 :
+					       si.si_status | (si.si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
 static void on_signal(struct run *r, int fd)
 {
 	struct signalfd_siginfo si;
@@ -274,8 +282,7 @@ static void on_signal(struct run *r, int fd)
 		else if (si.ssi_signo != SIGCHLD && r->status >= 0 && !r->ended)
 			ask_stop(r);
 	}
-	if (r->status < 0 && waitpid(r->launch.pid, &r->status, WNOHANG) <= 0)
-		r->status = -1;
+	look_at_program(r);
 }
 
 /* Takes every message that has arrived; messages that are no event are answers. */
@@ -453,6 +460,8 @@ int cmd_run(int argc, char **argv)
 	/* a daemon of our own ends by itself: taking its probes off takes a while */
 	if (r.connected)
 		client_close(&r.client);
+	if (r.status >= 0)
+		waitpid(r.launch.pid, NULL, 0);
 	launch_deinit(&r.launch);
 	output_deinit(&r.out);
 	return rc;

@@ -150,6 +150,11 @@ static int start_session(struct connection *c, const cJSON *request, struct sess
 	return 0;
 }
 
+static enum session_probe probe_of(const char *kind)
+{
+	return !strcmp(kind, "page") ? PROBE_PAGE : !strcmp(kind, "usdt") ? PROBE_USDT : PROBE_AUTO;
+}
+
 static int verb_start(struct connection *c, const cJSON *request)
 {
 	struct session_request q = {
@@ -157,6 +162,7 @@ static int verb_start(struct connection *c, const cJSON *request)
 		.program = text_of(request, "program"), .workdir = text_of(request, "workdir"),
 		.trace = text_of(request, "trace"), .args = item(request, "args"),
 		.all = cJSON_IsTrue(item(request, "all")),
+		.probe = probe_of(text_of(request, "probe")),
 	};
 	int rc;
 

@@ -54,7 +54,7 @@ int defcode_parts(const struct ev_defcode *d, struct defcode_parts *parts)
 
 bool line_is_repeat(const struct ev_defcode *d, const struct defcode_parts *parts, uint32_t lasti)
 {
-	return d->python == PYTHON_3_11 && lasti < d->bytecode_len &&
+	return d->python == PYTHON_3_11 && !(d->plan & EVC_EXACT) && lasti < d->bytecode_len &&
 	       parts->bytecode[lasti & ~1u] == OP_SEND_3_11;
 }
 
@@ -62,7 +62,7 @@ uint32_t line_at_entry(const struct ev_defcode *d, const struct defcode_parts *p
 {
 	uint32_t line;
 
-	if (d->python != PYTHON_3_11)
+	if (d->python != PYTHON_3_11 || d->plan & EVC_EXACT)
 		return 0;
 	for (uint32_t i = 0; i + 3 < d->bytecode_len; i += 2) {
 		if (parts->bytecode[i] != OP_RESUME_3_11)

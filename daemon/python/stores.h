@@ -13,7 +13,7 @@
  * that line store or delete. Places that share an entry share its bits. Capture
  * takes a variable as the same object as before when its slot was not among them
  * and still holds the same address. All bits are set for a version not known here
- * (known: CPython 3.11, opcode.h) and where the definition makes no sense.
+ * (known: CPython 3.11 to 3.14) and where the definition makes no sense.
  */
 void line_stores(const struct ev_defcode *d, struct ctrec_stores *s);
 

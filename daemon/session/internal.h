@@ -37,6 +37,7 @@ struct session {
 	struct guard *guard;
 	struct ctrec_limits limits;
 	bool all;
+	enum session_probe probe; /* as asked; the control thread settles PROBE_AUTO */
 	char *program, *workdir, *trace;
 	cJSON *args;
 	int64_t since_ms;

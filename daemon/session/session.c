@@ -116,6 +116,7 @@ int session_new(struct session **ret, const struct session_request *q, struct gu
 	s->guard = guard;
 	s->limits = q->limits;
 	s->all = q->all;
+	s->probe = q->probe;
 	s->program = strdup(q->program);
 	s->workdir = strdup(q->workdir);
 	s->trace = strdup(q->trace);

@@ -34,6 +34,8 @@ enum session_state {
 };
 extern const char *const session_state_names[];
 
+enum session_probe { PROBE_AUTO, PROBE_USDT, PROBE_PAGE };
+
 struct session_request {
 	uid_t uid; /* the peer, on whose behalf */
 	gid_t gid;
@@ -43,6 +45,7 @@ struct session_request {
 	const cJSON *args;
 	struct ctrec_limits limits;
 	bool all;
+	enum session_probe probe;
 };
 
 struct session_status {

@@ -284,6 +284,7 @@ struct ev_defcode {
 };
 #define EVC_SKIP 1    /* not recorded */
 #define EVC_PARTIAL 2 /* something of it could not be read */
+#define EVC_EXACT 4   /* its events are those sys.settrace has: nothing is to be corrected */
 
 /*
  * A type. name and module (UTF-8, padded), then nfields + nkeys zero-terminated
