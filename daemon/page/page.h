@@ -63,6 +63,7 @@ struct page_api {
 	ev_u64 long_as_long;	/* PyLong_AsLong */
 	ev_u64 err_clear;	/* PyErr_Clear */
 	ev_u64 decref;		/* Py_DecRef */
+	ev_u64 clock_gettime;	/* __vdso_clock_gettime, of the vdso; 0: no times */
 };
 
 /* Events of sys.monitoring (3.12+) a page may register for. The order is ours. */

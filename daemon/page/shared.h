@@ -2,7 +2,7 @@
 /*
  * shared.h: the memory that the probe page and the daemon share.
  *
- * The daemon fills `cfg` and `api` before anything is armed. Rings are of bytes:
+ * The daemon fills `cfg` before anything is armed; zeros record nothing. Rings are of bytes:
  * head and tail count up without end, a record never wraps (a PAGE_PAD record
  * fills the end). One producer at a time: whoever holds the GIL. `state` words
  * of plans and `bell` are futexes, shared between the processes.
@@ -19,13 +19,6 @@
 #define PAGE_CODES 65536u	/* slots of the hash tables, powers of two */
 #define PAGE_TYPES 16384u
 #define PAGE_THREADS 128u
-
-/* Functions and objects of the target that the page's own code uses. */
-struct page_calls {
-	ev_u64 clock_gettime;  /* of the vdso; 0: no times */
-	ev_u64 tstate_get;     /* PyThreadState *(*)(void), 3.12+ */
-	ev_u64 none, disable;  /* Py_None, sys.monitoring.DISABLE: what callbacks return */
-};
 
 struct page_ring {
 	ev_u64 head __attribute__((aligned(64))); /* written by the page */
@@ -56,9 +49,8 @@ struct page_type {
 struct page_public {
 	ev_u64 magic;
 	ev_u32 state;	  /* PAGE_*; written by both */
-	ev_u32 installed; /* 3.12+: the callbacks are there (see install.h) */
+	ev_u32 pad;
 	ev_u64 heartbeat; /* CLOCK_MONOTONIC ns of the daemon's last round */
-	struct page_calls calls;
 	struct rec_config cfg;
 	struct rec_stats stats;
 	ev_u32 next_code, next_type, next_thread;

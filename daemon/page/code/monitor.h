@@ -8,8 +8,8 @@
 #ifndef PAGE_MONITOR_H
 #define PAGE_MONITOR_H
 
-#define NONE (page()->public.calls.none)
-#define DISABLE (page()->public.calls.disable)
+#define NONE (arming()->api.none)
+#define DISABLE (arming()->callbacks.disable)
 
 struct monitored {
 	struct scratch *s;
@@ -38,7 +38,7 @@ static __always_inline __u64 running_frame(struct scratch *s, __u64 tstate)
 /* 1: the event is recorded; 0: its code is not, or nothing is. */
 static __always_inline int monitored(struct monitored *m, __u64 code)
 {
-	__u64 tstate = ((__u64 (*)(void))(uintptr_t)page()->public.calls.tstate_get)();
+	__u64 tstate = ((__u64 (*)(void))(uintptr_t)arming()->api.current_tstate)();
 
 	m->s = scratch_get();
 	m->plan = code_known(code);

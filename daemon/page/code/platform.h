@@ -59,6 +59,7 @@ typedef uint64_t __u64;
 
 struct page_private {
 	struct page_public public;
+	__u64 newest; /* thread state at the head of the interpreter's list when last seen */
 	struct scratch scratch;
 	struct thread threads[PAGE_THREADS];
 };
@@ -71,6 +72,11 @@ extern const __u8 page_base[] __attribute__((visibility("hidden")));
 static __always_inline struct page_private *page(void)
 {
 	return (struct page_private *)(uintptr_t)(page_base + PAGE_DATA);
+}
+
+static __always_inline struct page_arming *arming(void)
+{
+	return (struct page_arming *)(uintptr_t)(page_base + PAGE_ARMING);
 }
 
 static __always_inline long syscall6(long nr, long a, long b, long c, long d, long e, long f)
@@ -105,7 +111,7 @@ static __always_inline __u64 next_order(void)
 
 static __always_inline __u64 now(void)
 {
-	__u64 fn = page()->public.calls.clock_gettime;
+	__u64 fn = arming()->api.clock_gettime;
 	__s64 ts[2] = { 0, 0 };
 
 	if (!fn)
