@@ -16,12 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/config.h"
 #include "bpf/recorder.skel.h"
 #include "probe/attach.h"
 #include "probe/config.h"
+#include "probe/page_source.h"
 #include "util/err.h"
 
 #define RING_BYTES (16u << 20)
@@ -39,6 +41,8 @@ struct capture {
 	struct sink event_sink, control_sink;
 	struct attachment attached[MAX_ATTACHMENTS];
 	size_t nattached;
+	struct page_source *_Atomic source; /* of a page, once there is one */
+	struct capture_options options;
 	uint64_t ring_bytes;
 	const volatile uint64_t *ring_pos[2]; /* the main ring's consumer and producer pages */
 	int multi;
@@ -148,6 +152,11 @@ int capture_new(struct capture **ret, const struct capture_options *o)
 	libbpf_set_print(quiet);
 	c->ring_bytes = o->ring_bytes ? o->ring_bytes : RING_BYTES;
 	c->all = o->all;
+	c->options = *o;
+	if (o->page) {
+		*ret = c;
+		return 0;
+	}
 	r = load_bpf(c, o);
 	if (!r)
 		r = attach_tracepoints(c);
@@ -174,6 +183,7 @@ struct capture *capture_free(struct capture *c)
 	if (!c)
 		return NULL;
 	capture_detach(c);
+	page_source_free(c->source);
 	for (int i = 0; i < 2; i++)
 		if (c->ring_pos[i])
 			munmap((void *)c->ring_pos[i], sysconf(_SC_PAGESIZE));
@@ -205,6 +215,19 @@ int capture_follow(struct capture *c, pid_t pid)
 int capture_output(struct capture *c, pid_t pid)
 {
 	return proc_flags(c, pid, PROC_OUTPUT, 0);
+}
+
+int capture_page(struct capture *c, struct page_public *pub, pid_t pid, const struct python_info *info,
+		 const struct ctrec_layout *l)
+{
+	struct page_source *source;
+	int r = page_source_new(&source, pub, pid, &c->options, info, l);
+
+	if (r < 0)
+		return r;
+	c->source = source;
+	page_source_on(source);
+	return 0;
 }
 
 static int add(struct capture *c, const struct bpf_program *prog, int fd, uint64_t offset,
@@ -302,6 +325,8 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 
 void capture_detach(struct capture *c)
 {
+	if (c->source)
+		page_source_off(c->source);
 	if (c->bpf)
 		c->bpf->data->cfg.gate = GATE_OVER; /* closed, Py_RunMain would open it again */
 	for (size_t i = c->nattached; i-- > 0;)
@@ -311,6 +336,8 @@ void capture_detach(struct capture *c)
 
 int capture_plan_code(struct capture *c, uint64_t addr, const struct ctrec_codeplan *plan)
 {
+	if (c->source)
+		return page_source_plan_code(c->source, addr, plan);
 	if (bpf_map_update_elem(bpf_map__fd(c->bpf->maps.codes), &addr, plan, BPF_ANY))
 		return err_set(ERR_UNKNOWN, "the plan of code object 0x%llx: %m",
 			       (unsigned long long)addr);
@@ -319,6 +346,8 @@ int capture_plan_code(struct capture *c, uint64_t addr, const struct ctrec_codep
 
 int capture_stores(struct capture *c, uint32_t code, const struct ctrec_stores *s)
 {
+	if (c->source)
+		return page_source_stores(c->source, code, s);
 	if (code < REC_STORES && bpf_map_update_elem(bpf_map__fd(c->bpf->maps.stores), &code, s, BPF_ANY))
 		return err_set(ERR_UNKNOWN, "the stores of code object %u: %m", code);
 	return 0;
@@ -326,6 +355,8 @@ int capture_stores(struct capture *c, uint32_t code, const struct ctrec_stores *
 
 int capture_plan_type(struct capture *c, uint64_t addr, const struct ctrec_typeplan *plan)
 {
+	if (c->source)
+		return page_source_plan_type(c->source, addr, plan);
 	if (bpf_map_update_elem(bpf_map__fd(c->bpf->maps.types), &addr, plan, BPF_ANY))
 		return err_set(ERR_UNKNOWN, "the plan of type 0x%llx: %m", (unsigned long long)addr);
 	return 0;
@@ -349,21 +380,44 @@ static int take(struct ring_buffer *rb, struct sink *s, capture_fn fn, void *ctx
 	return n ? n : ring_buffer__consume(rb);
 }
 
+/* A page that is not mapped yet has nothing. */
+static int nothing_yet(int timeout_ms)
+{
+	struct timespec t = { 0, timeout_ms < 10 ? timeout_ms * 1000000l : 10000000l };
+
+	if (timeout_ms)
+		nanosleep(&t, NULL);
+	return 0;
+}
+
 int capture_drain(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 {
+	if (c->source)
+		return page_source_drain(c->source, fn, ctx, timeout_ms);
+	if (c->options.page)
+		return nothing_yet(timeout_ms);
 	return take(c->events, &c->event_sink, fn, ctx, timeout_ms, 10);
 }
 
 int capture_control(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 {
+	if (c->source)
+		return page_source_control(c->source, fn, ctx, timeout_ms);
+	if (c->options.page)
+		return nothing_yet(timeout_ms);
 	return take(c->control, &c->control_sink, fn, ctx, timeout_ms, 100);
 }
 
 int capture_stats(struct capture *c, struct capture_stats *s)
 {
-	const volatile struct rec_stats *st = &c->bpf->data_stats->stats;
+	const volatile struct rec_stats *st;
 
 	memset(s, 0, sizeof(*s));
+	if (c->source)
+		page_source_stats(c->source, s);
+	if (c->options.page)
+		return 0;
+	st = &c->bpf->data_stats->stats;
 	s->events = st->order;
 	s->values = st->values;
 	s->waits = st->waits;
@@ -377,5 +431,9 @@ int capture_stats(struct capture *c, struct capture_stats *s)
 
 void capture_new_epoch(struct capture *c)
 {
+	if (c->source)
+		page_source_new_epoch(c->source);
+	if (c->options.page)
+		return;
 	__atomic_fetch_add(&c->bpf->data->cfg.epoch, 1, __ATOMIC_RELAXED);
 }

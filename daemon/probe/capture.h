@@ -20,6 +20,7 @@ struct capture_options {
 	struct ctrec_limits limits;
 	int all;		 /* events from the interpreter's start, not from Py_RunMain */
 	unsigned ring_bytes;	 /* power of two; 0: default */
+	int page;		 /* no eBPF: events come from a probe page, see capture_page() */
 };
 
 /* Opens and loads what follows processes and output (no Python yet).
@@ -37,6 +38,15 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 		   const struct ctrec_layout *l);
 /* Whose writes are output: takes the open files behind pid's fds 1 and 2. */
 int capture_output(struct capture *c, pid_t pid);
+/*
+ * Of a capture with `page`: events come from this page's shared data from now on,
+ * mapped here by the caller until capture_free(). Capture writes its configuration
+ * there and lets the page record. Not from two threads at once; the drain and the
+ * control thread may run meanwhile. -ERR_NOMEM, -ERR_TARGET_LAYOUT.
+ */
+struct page_public;
+int capture_page(struct capture *c, struct page_public *pub, pid_t pid, const struct python_info *info,
+		 const struct ctrec_layout *l);
 /* Takes the probes off; what is in the rings can still be drained. */
 void capture_detach(struct capture *c);
 

@@ -54,6 +54,7 @@ struct session {
 	struct target *target; /* the Python's */
 	struct python_info info;
 	struct resolver *resolver;
+	struct page *page; /* mapped in the target; NULL: events come from eBPF */
 	struct buf defs;
 	uint64_t gone_since;	/* the Python's pidfd reports its end since then */
 	const char *end_reason; /* set: over */
@@ -101,6 +102,16 @@ void session_on_entry(struct session *s, pid_t pid);
 
 /* leave.c: frees capture and lets every process of the session that lives on go on */
 void session_leave(struct session *s);
+
+/* paged.c: a probe page in the target, of the control thread */
+struct tracee;
+/* Records the Python in s->target and s->info from now on; stopped: the thread that
+ * holds it still, or NULL. On failure the session has the error, and no page. */
+int session_page_begin(struct session *s, struct tracee *stopped);
+/* Takes the probes off. */
+void session_page_end(struct session *s);
+/* Has the process ended? Sees its status while it waits for its parent. */
+void session_page_look(struct session *s);
 
 /* drain.c: the drain thread */
 void *session_drain(void *session);

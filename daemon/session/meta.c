@@ -77,6 +77,7 @@ int session_write_meta(struct session *s)
 	cJSON_AddNumberToObject(json, "pid", s->target->pid);
 	cJSON_AddStringToObject(json, "python", s->info.version_text);
 	cJSON_AddStringToObject(json, "interpreter", s->info.exe.path);
+	cJSON_AddStringToObject(json, "probe", s->page ? "page" : "usdt");
 	cJSON_AddStringToObject(json, "start_time", when);
 	buf_clear(&s->defs);
 	rc = session_text_record(&s->defs, EV_META, json);
