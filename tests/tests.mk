@@ -14,7 +14,7 @@ layout_bin := $(foreach m,$(minors),$(addprefix $(O)/tests/unit/,$(call layout_n
 FUZZ_FLAGS := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # What the tests run, beside the product itself.
-test_tools := $(O)/resolve_tool $(layout_bin)
+test_tools := $(O)/resolve_tool $(O)/inject_tool $(O)/tests/unit/inject_blob.bin $(layout_bin)
 # Asked of the compiler itself: the runtime may be missing though clang is there.
 have_fuzzer = $(shell mkdir -p $(O); echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return 0 * (d && n); }' | \
 	$(CLANG) -fsanitize=fuzzer,address,undefined -x c - -o $(O)/.fuzzer-probe 2>/dev/null && echo yes; rm -f $(O)/.fuzzer-probe)
@@ -38,6 +38,19 @@ $(foreach m,$(minors),$(foreach i,1 2 3 4,$(if $(word $(i),$(call header_dirs,$(
 $(O)/resolve_tool: tests/unit/resolve_tool.c $(O)/libctrec.a
 	$(call say,TEST,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS)
+
+$(O)/inject_tool: tests/unit/inject_tool.c tests/unit/inject_blob.h $(O)/libctrec.a
+	$(call say,TEST,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit $< $(O)/libctrec.a -o $@ $(SAN) $(ALL_LDLIBS)
+
+# A page that counts, made as the real one is.
+$(O)/tests/unit/inject_blob.bin: tests/unit/inject_blob.c tests/unit/inject_blob.ld tests/unit/inject_blob.h \
+		daemon/page/page.h daemon/page/code/install.h
+	$(call say,TEST,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(PAGE_CFLAGS) -Itests/unit -c $< -o $(@:.bin=.o)
+	$(Q)$(LD) -T tests/unit/inject_blob.ld -o $(@:.bin=.elf) $(@:.bin=.o)
+	$(Q)objcopy -O binary -j .text $(@:.bin=.elf) $@
 
 $(O)/tests/fuzz/lib/%.o: %.c
 	$(call say,FUZZ,$<)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * call.c: a function of the page run by the interpreter, 3.12 and later.
+ *
+ * _PyEval_AddPendingCall(interp, func, arg, 0) queues it; a thread of the program
+ * runs it at its next eval breaker, with the GIL held. The queueing itself runs in
+ * a thread that we stop anywhere, so it must not need a lock that this very thread
+ * holds: the queue's (3.12: a semaphore, 3.13+: PyMutex) and, from 3.13 on, gil->mutex
+ * (signal_active_thread(), Python/ceval_gil.c). The locks tell, read while the thread
+ * stands: the queue's is free, and gil->mutex is free or has another owner. Else it
+ * runs on, and we try again. Neither malloc nor the GIL is needed, so any thread will do,
+ * one that sleeps in the kernel too.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <time.h>
+
+#include "page/fault.h"
+#include "page/inject_private.h"
+#include "util/err.h"
+#include "util/io.h"
+
+#define PICK_NS 2000000000ull	/* how long a thread is looked for */
+#define CALL_NS 2000000000ull	/* how long the queueing may take */
+#define NOW_NS 10000000000ull	/* the same of `install` itself */
+#define ROUND_NS 1000000
+#define STOP_NS 100000000ull	/* for one thread to stop: there are others */
+
+/* interp->ceval: gil, own_gil, pending.{busy,lock} or .{handling_thread,mutex}: offsetof() gives
+ * the same distance from gil to the lock in 3.12.1, 3.13.0, 3.13.5 and 3.14 (pycore_ceval_state.h). */
+#define GIL_TO_PENDING_LOCK 24
+
+/* The thread's id as it sees it itself (in its pid namespace). */
+static pid_t inner_tid(pid_t pid, pid_t tid)
+{
+	char path[64], text[4096], *at, *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
+	if (io_read_file(path, text, sizeof(text)) < 0)
+		return 0;
+	at = strstr(text, "\nNSpid:");
+	end = at ? strchr(at + 1, '\n') : NULL;
+	if (!end)
+		return tid;
+	*end = 0;
+	at = strrchr(at, '\t');
+	return at ? atoi(at + 1) : tid;
+}
+
+static uint64_t main_interpreter(struct page *p)
+{
+	uint64_t interp = 0;
+
+	page_read(p, p->runtime + p->l.runtime_interpreters_main, &interp, 8);
+	return interp;
+}
+
+static bool queue_free(struct page *p, uint64_t interp)
+{
+	uint64_t at = interp + p->l.interp_gil + GIL_TO_PENDING_LOCK, lock;
+	uint32_t value;
+
+	if (page_read(p, at, &lock, 8) < 0)
+		return false;
+	if (p->l.python > PAGE_OLDEST_MONITORING)
+		return !(lock & 0xff); /* PyMutex: one byte, 0 is free */
+	return page_read(p, lock, &value, 4) == 0 && value == 1; /* sem_t of glibc */
+}
+
+static bool gil_mutex_free(struct page *p, uint64_t interp, pid_t inner)
+{
+	/* glibc: lock, count (0), owner; musl: type (0), lock, waiters */
+	struct { int lock; unsigned count; int owner; } mutex;
+	uint64_t gil;
+
+	if (p->l.python == PAGE_OLDEST_MONITORING)
+		return true; /* not taken */
+	if (page_read(p, interp + p->l.interp_gil, &gil, 8) < 0 ||
+	    page_read(p, gil + p->l.gil_mutex, &mutex, sizeof(mutex)) < 0)
+		return false;
+	if (mutex.count)
+		return false;
+	return !mutex.lock || (mutex.owner && mutex.owner != inner);
+}
+
+/* May this stopped thread run the call? */
+static bool may_call(struct page *p, struct tracee *t, uint64_t interp)
+{
+	return queue_free(p, interp) && gil_mutex_free(p, interp, inner_tid(t->pid, t->tid));
+}
+
+static int call_in(struct page *p, struct tracee *t, uint64_t function, const uint64_t args[4],
+		   uint64_t limit, uint64_t *ret)
+{
+	struct remote r;
+	int rc = remote_begin(&r, t, &p->g), ended;
+
+	if (rc < 0)
+		return rc;
+	rc = remote_call(&r, p->base + PAGE_STUB, function, args, io_now_ns() + limit, ret);
+	if (rc == -ERR_BUSY || rc == -ERR_TARGET_GONE)
+		return rc;
+	ended = remote_end(&r);
+	return rc < 0 ? rc : ended;
+}
+
+/* 1: queued; 0: not by this thread; -code. */
+static int try_thread(struct page *p, pid_t tid, uint64_t interp, uint64_t function)
+{
+	const uint64_t args[4] = { interp, function, p->base + PAGE_DATA, 0 };
+	struct tracee t;
+	uint64_t begun, ret;
+	int r = tracee_seize(&t, p->t->pid, tid, PTRACE_O_TRACESYSGOOD);
+
+	if (r < 0)
+		return r == -ERR_TARGET_GONE ? 0 : r;
+	begun = io_now_ns();
+	r = tracee_interrupt(&t);
+	if (r == 0)
+		r = tracee_wait_stop(&t, begun + STOP_NS);
+	if (r == 0 && may_call(p, &t, interp)) {
+		r = call_in(p, &t, p->add_pending_call, args, CALL_NS, &ret);
+		r = r < 0 ? r : 1;
+	}
+	tracee_detach(&t);
+	page_count_stop(p, io_now_ns() - begun);
+	if (r == 1 && (int)ret != 0)
+		return err_set(ERR_BUSY, "the queue of pending calls is full");
+	if (r == -ERR_TARGET_GONE || r == -ERR_TARGET_MEMORY || (r == -ERR_BUSY && t.stopped))
+		return 0; /* this thread can't; another one may */
+	return r;
+}
+
+/* Threads of the process: the GIL's holder first, then running ones, then the others. */
+static int by_merit(struct page *p, uint64_t interp, pid_t *tids, unsigned max)
+{
+	int n = tracee_list(p->t->pid, tids, max), front = 0;
+	uint64_t gil, tstate = 0, native = 0;
+	int locked = 0;
+
+	if (page_read(p, interp + p->l.interp_gil, &gil, 8) == 0 &&
+	    page_read(p, gil + p->l.gil_locked, &locked, 4) == 0 && locked == 1 &&
+	    page_read(p, gil + p->l.gil_last_holder, &tstate, 8) == 0 && tstate)
+		page_read(p, tstate + p->l.tstate_native_thread_id, &native, 8);
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = front; i < n; i++) {
+			pid_t tid = tids[i];
+
+			if (pass == 0 ? (uint64_t)inner_tid(p->t->pid, tid) != native :
+					tracee_state(p->t->pid, tid) != 'R')
+				continue;
+			tids[i] = tids[front];
+			tids[front++] = tid;
+		}
+	return n;
+}
+
+int call_queue(struct page *p, uint64_t function)
+{
+	uint64_t until = io_now_ns() + PICK_NS;
+	struct timespec between = { .tv_nsec = ROUND_NS };
+
+	do {
+		pid_t tids[THREADS_MAX];
+		uint64_t interp = main_interpreter(p);
+		int n = interp ? by_merit(p, interp, tids, THREADS_MAX) : 0;
+
+		if (n < 0)
+			return n;
+		for (int i = 0; i < n; i++) {
+			int r = try_thread(p, tids[i], interp, function);
+
+			if (r)
+				return r;
+			p->stats.retries++;
+		}
+		nanosleep(&between, NULL);
+	} while (io_now_ns() < until);
+	return err_set(ERR_BUSY, "no thread of process %d stands where it could be called", (int)p->t->pid);
+}
+
+int call_now(struct page *p, struct tracee *stopped, uint64_t function)
+{
+	const uint64_t args[4] = { p->base + PAGE_DATA };
+	uint64_t ret = 0;
+	int r = call_in(p, stopped, function, args, NOW_NS, &ret);
+
+	if (r == 0 && (int)ret != 0)
+		return err_set(ERR_TARGET_LAYOUT, "install failed");
+	return r;
+}
