@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctrec/protocol.h"
+#include "page/inject.h"
 #include "python/stores.h"
 #include "session/internal.h"
 #include "util/io.h"
@@ -34,6 +35,8 @@ static int on_newcode(struct session *s, const struct ev_newcode *e)
 	rc = resolve_code(s->resolver, e->addr, e->code, &plan, &s->defs);
 	if (rc == 0)
 		rc = buf_check(&s->defs);
+	if (rc == 0 && s->page)
+		((struct ev_defcode *)s->defs.data)->plan |= EVC_EXACT;
 	if (rc == 0)
 		rc = journal_define(s->journal, s->defs.data, s->defs.len);
 	if (rc < 0)
@@ -143,6 +146,8 @@ static const char *why_over(struct session *s)
 		return CTREC_REASON_STOPPED;
 	if (!s->target)
 		return all_gone(s) ? CTREC_REASON_EXIT : NULL;
+	if (s->page && !s->exited)
+		session_page_look(s);
 	if (!s->exited) {
 		if (!is_gone(s->target->pidfd))
 			return NULL;
@@ -157,12 +162,12 @@ static const char *why_over(struct session *s)
 
 static int session_start(struct session *s)
 {
-	struct capture_options o = { .limits = s->limits, .all = s->all };
+	struct capture_options o = { .limits = s->limits, .all = s->all, .page = s->probe == PROBE_PAGE };
 	int rc = journal_new(&s->journal, s->journal_fd);
 
 	if (rc == 0)
 		rc = capture_new(&s->capture, &o);
-	if (rc == 0)
+	if (rc == 0 && !o.page)
 		rc = capture_follow(s->capture, s->pid);
 	if (rc == 0 && pthread_create(&s->drain_thread, NULL, session_drain, s))
 		rc = err_set(ERR_BUSY, "a thread: %m");
@@ -174,8 +179,9 @@ static void session_finish(struct session *s)
 {
 	session_set_state(s, SESSION_ENDING);
 	/* of programs that are gone nothing more can come; taking probes off takes a while */
-	if (!all_gone(s))
+	if (!all_gone(s) || s->page)
 		capture_detach(s->capture);
+	session_page_end(s);
 	session_release_all(s);
 	while (!s->drain_failed && capture_control(s->capture, on_control, s, 0) > 0)
 		;
@@ -201,6 +207,10 @@ static void free_capture(struct session *s)
 	pthread_attr_t attr;
 	pthread_t thread;
 
+	if (s->page) {
+		s->capture = capture_free(s->capture);
+		s->page = page_free(s->page);
+	}
 	if (s->capture && !all_gone(s)) {
 		session_leave(s);
 		return;
@@ -224,6 +234,8 @@ void *session_control(void *session)
 		s->end_reason = CTREC_REASON_ERROR;
 	} else {
 		session_set_state(s, SESSION_READY);
+		if (s->probe == PROBE_PAGE)
+			session_page_attach(s);
 		while (!(s->end_reason = why_over(s)))
 			if (capture_control(s->capture, on_control, s, POLL_MS) < 0)
 				session_set_error(s, true);

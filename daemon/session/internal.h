@@ -108,6 +108,8 @@ struct tracee;
 /* Records the Python in s->target and s->info from now on; stopped: the thread that
  * holds it still, or NULL. On failure the session has the error, and no page. */
 int session_page_begin(struct session *s, struct tracee *stopped);
+/* The process of the session, when it is a Python already. */
+void session_page_attach(struct session *s);
 /* Takes the probes off. */
 void session_page_end(struct session *s);
 /* Has the process ended? Sees its status while it waits for its parent. */

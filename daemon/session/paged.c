@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "page/inject.h"
+#include "probe/page_source.h"
 #include "page/shared.h"
 #include "session/internal.h"
 #include "session/permission.h"
@@ -63,6 +64,22 @@ int session_page_begin(struct session *s, struct tracee *stopped)
 	s->page = page_free(s->page);
 	s->resolver = resolver_free(s->resolver);
 	return rc;
+}
+
+void session_page_attach(struct session *s)
+{
+	int rc = target_open(&s->target, s->pid);
+
+	if (rc == 0)
+		rc = python_find(s->target, &s->info);
+	if (rc == 1)
+		rc = session_page_begin(s, NULL);
+	else if (rc == 0)
+		rc = err_set(ERR_NOT_PYTHON, "process %d", (int)s->pid);
+	if (rc < 0) {
+		session_set_error(s, false);
+		s->target = target_free(s->target);
+	}
 }
 
 void session_page_end(struct session *s)
