@@ -6,8 +6,9 @@
  * So each call is a fixed row in a spool, in order of keys. The newest rows stay
  * in a window in memory, where nearly all calls are closed again before it moves
  * on; the rows of the others are overwritten in place when they close. Arguments
- * and return values go to a second spool, each once as far as they are remembered
- * (by a seeded hash of 128 bits); where those of a call are stands in a third one. Keys are given in preorder: a call's subtree is the run of keys
+ * and return values go to a second spool, once where they are remembered (by a
+ * seeded hash of 128 bits); where a call's arguments are stands in a third one.
+ * Keys are given in preorder: a call's subtree is the run of keys
  * [key, key + subtree), and its parent, depth and children follow from that.
  * Only what the length of a record depends on is kept for each open call.
  */
