@@ -50,7 +50,7 @@ $(O)/daemon/probe/capture.o: $(O)/bpf/recorder.skel.h
 # The probe page: code for the inside of a target, flat, without relocations or data.
 PAGE_CFLAGS := -O2 -std=gnu11 -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Werror -ffreestanding -fPIC \
 	-fvisibility=hidden -mno-red-zone -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
-	-fno-jump-tables -Iinclude -Idaemon -I.
+	-fno-jump-tables -fno-strict-aliasing -Iinclude -Idaemon -I.
 $(O)/page/page.o: daemon/page/code/page.c $(wildcard daemon/page/code/*.h daemon/page/*.h bpf/*.h) include/ctrec/event.h include/ctrec/layout.h
 	$(call say,PAGE,$<)
 	$(Q)mkdir -p $(@D)

@@ -53,6 +53,7 @@ struct session {
 	unsigned nprocesses;
 	struct target *target; /* the Python's */
 	struct python_info info;
+	struct ctrec_layout layout; /* of a page's interpreter */
 	struct resolver *resolver;
 	struct page *page; /* mapped in the target; NULL: events come from eBPF */
 	struct buf defs;

@@ -28,15 +28,14 @@ extern const uint8_t page_blob[], page_blob_end[];
 static int begin(struct session *s, struct tracee *stopped)
 {
 	struct resolve_options o = { .all = s->all, .max_slots = CTREC_MAX_SLOTS };
-	struct ctrec_layout layout;
-	int rc = python_layout_live(s->target, &s->info, &layout);
+	int rc = python_layout_live(s->target, &s->info, &s->layout);
 
 	if (rc == 0)
 		rc = permission_owner(s->target->pid, &o.uid, &o.gid);
 	if (rc == 0)
-		rc = resolver_new(&s->resolver, s->target, &s->info, &layout, &o);
+		rc = resolver_new(&s->resolver, s->target, &s->info, &s->layout, &o);
 	if (rc == 0)
-		rc = page_new(&s->page, s->target, &s->info, &layout, page_blob, page_blob_end - page_blob,
+		rc = page_new(&s->page, s->target, &s->info, &s->layout, page_blob, page_blob_end - page_blob,
 			      page_shared_size());
 	if (rc == 0)
 		rc = page_map(s->page, stopped);
@@ -44,7 +43,7 @@ static int begin(struct session *s, struct tracee *stopped)
 		return rc;
 	rc = session_write_meta(s);
 	if (rc == 0)
-		rc = capture_page(s->capture, page_data(s->page), s->target->pid, &s->info, &layout);
+		rc = capture_page(s->capture, page_data(s->page), s->target->pid, &s->info, &s->layout);
 	if (rc == 0)
 		rc = page_arm(s->page, stopped);
 	return rc < 0 ? rc : 0;

@@ -31,7 +31,7 @@ __attribute__((used)) void *memcpy(void *to, const void *from, __SIZE_TYPE__ n)
 
 static __always_inline int is_on(void)
 {
-	return *(const volatile __u64 *)(page_base + PAGE_ALIVE) && page()->public.state == PAGE_ON;
+	return *(volatile __u64 *)(page_base + PAGE_ALIVE) && page()->public.state == PAGE_ON;
 }
 
 /* ---- threads ---- */

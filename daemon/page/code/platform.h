@@ -67,7 +67,7 @@ struct page_private {
 _Static_assert(sizeof(struct page_private) - sizeof(struct page_public) <= PAGE_PRIVATE, "PAGE_PRIVATE");
 
 /* The text's first byte, from which everything else has its distance. */
-extern const __u8 page_base[] __attribute__((visibility("hidden")));
+extern __u8 page_base[] __attribute__((visibility("hidden")));
 
 static __always_inline struct page_private *page(void)
 {
