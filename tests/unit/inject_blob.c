@@ -14,7 +14,7 @@ __asm__(".section .entry, \"ax\"\n"
 	".long blob_end - blob_base, blob_tracefunc - blob_base\n"
 	".long blob_install - blob_base, blob_uninstall - blob_base\n"
 	".text\n");
-extern const ev_u8 blob_base[] __attribute__((visibility("hidden")));
+extern ev_u8 blob_base[] __attribute__((visibility("hidden")));
 
 static struct blob_data *data(void) { return (void *)(blob_base + PAGE_DATA); }
 static struct page_arming *arming(void) { return (void *)(blob_base + PAGE_ARMING); }
