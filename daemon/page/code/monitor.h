@@ -8,6 +8,8 @@
 #ifndef PAGE_MONITOR_H
 #define PAGE_MONITOR_H
 
+#include "page/code/install.h"
+
 #define NONE (arming()->api.none)
 #define DISABLE (arming()->callbacks.disable)
 
@@ -231,6 +233,29 @@ __attribute__((used)) __u64 page_jump(__u64 self, __u64 *args, __s64 n)
 	line_event(m.s, m.t, a, m.frame);
 	m.s->has_lasti = 0;
 	return NONE;
+}
+
+__attribute__((used)) int page_install_entry(void *arg)
+{
+	struct page_arming *a = arming();
+	ev_u64 *f = a->callbacks.function;
+
+	(void)arg;
+	f[PAGE_EV_LINE] = (ev_u64)(uintptr_t)page_line;
+	f[PAGE_EV_JUMP] = (ev_u64)(uintptr_t)page_jump;
+	f[PAGE_EV_PY_START] = (ev_u64)(uintptr_t)page_start;
+	f[PAGE_EV_PY_RESUME] = (ev_u64)(uintptr_t)page_resume;
+	f[PAGE_EV_PY_THROW] = (ev_u64)(uintptr_t)page_throw;
+	f[PAGE_EV_PY_RETURN] = (ev_u64)(uintptr_t)page_return;
+	f[PAGE_EV_PY_YIELD] = (ev_u64)(uintptr_t)page_return;
+	f[PAGE_EV_PY_UNWIND] = (ev_u64)(uintptr_t)page_unwind;
+	return page_follow_want(a);
+}
+
+__attribute__((used)) int page_uninstall_entry(void *arg)
+{
+	(void)arg;
+	return page_follow_want(arming());
 }
 
 #endif
