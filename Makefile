@@ -14,8 +14,8 @@ ALL_CFLAGS = $(CFLAGS) -std=gnu11 $(WARN) -D_GNU_SOURCE -Iinclude -Idaemon -I. -
 	$(shell pkg-config --cflags $(PKGS)) -DCTREC_VERSION='"$(VERSION)"' $(SAN)
 ALL_LDLIBS = $(shell pkg-config --libs $(PKGS)) -pthread
 VERSION := 0.1.0
-SAN := $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-omit-frame-pointer)
 comma := ,
+SAN := $(if $(ASAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 
 # Everything but the two main programs is one archive, linked by layers.
 LIB_SRC := $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))

@@ -112,14 +112,17 @@ static long hash_words(__u32 turn, struct copy_ctx *c)
 
 /* Appends n bytes from addr, padded with zeros to a word; returns -1 when
  * unreadable (the bytes then are zeros). */
-__noinline int copy_bytes(struct scratch *s, __u64 addr, __u32 n)
+__noinline int copy_bytes(struct scratch *s, __u64 addr, __u32 len)
 {
 	struct copy_ctx c = { .s = s };
+	__u64 n = len;
 	__u32 o;
 	int bad = 0;
 
 	if (!s)
 		return -1;
+	/* One 64-bit register from here on: of 32-bit copies the verifier forgets the bound. */
+	asm volatile("" : "+r"(n));
 	if (n > 4096)
 		n = 4096;
 	c.n = n;

@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(d);
 	code = malloc(size);
 	memcpy(code, data, size);
-	bytecode_deopt(3 << 8 | 11, code, size);
+	bytecode_deopt(3 << 8 | 11, code, size, NULL);
 	free(code);
 	return 0;
 }

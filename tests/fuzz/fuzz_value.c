@@ -14,12 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const fields[] = { "a", "b", "c" };
 static struct value_type types[] = {
-	{ 0, 0, 0, "Plain", "m", fields, 0 },
-	{ EVT_SLOTS, 3, 2, "Slots", "m", fields, 0 },
-	{ EVT_NAMEDTUPLE, 0, 3, "Named", "m", fields, 0 },
-	{ EVT_ENUM, 0, 0, "Enum", "", fields, 0 },
-	{ EVT_EXCEPTION, 2, 1, "Error", "builtins", fields, 0 },
-	{ EVT_SLOTS, VALUE_MAX_NODES, 0, "Wide", "m", fields, 0 },
+	{ .name = "Plain", .module = "m", .fields = fields, .keys = fields, .nkeys = 3 },
+	{ .flags = EVT_SLOTS, .nslots = 3, .nfields = 2, .name = "Slots", .module = "m", .fields = fields },
+	{ .flags = EVT_NAMEDTUPLE, .nfields = 3, .name = "Named", .module = "m", .fields = fields },
+	{ .flags = EVT_ENUM, .name = "Enum", .module = "", .fields = fields },
+	{ .flags = EVT_EXCEPTION, .nslots = 2, .nfields = 1, .name = "Error", .module = "builtins", .fields = fields },
+	{ .flags = EVT_SLOTS, .nslots = VALUE_MAX_NODES, .name = "Wide", .module = "m", .fields = fields },
 };
 
 static struct value_type *find(void *ctx, uint32_t id)
