@@ -126,6 +126,8 @@ int page_new(struct page **ret, struct target *t, const struct python_info *info
 	if (r == 0)
 		r = find_symbols(p, info);
 	if (r == 0)
+		p->api.clock_gettime = page_vdso_clock(t);
+	if (r == 0)
 		r = gadgets_find(&p->g, t);
 	if (r < 0)
 		page_free(p);

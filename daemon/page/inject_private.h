@@ -47,4 +47,7 @@ int disarm_trace(struct page *p);
 int call_queue(struct page *p, uint64_t function);
 int call_now(struct page *p, struct tracee *stopped, uint64_t function);
 
+/* Its address in the target; 0: none. */
+uint64_t page_vdso_clock(struct target *t);
+
 #endif
