@@ -145,10 +145,11 @@ static __always_inline __u64 dict_version(struct scratch *s, __u64 p)
 	return ld(s, p + L.dict_used + 8);
 }
 
-/* The object a variable held, and that it can't have changed (bit 0). */
+/* The object a variable held, and that it can't have changed (bit 0). The salt is
+ * the activation's alone, and objects lie at even addresses. */
 static __always_inline __u64 same_object(struct scratch *s, __u32 slot, __u64 p)
 {
-	return mix(mix(s->salt, slot), p) | 1;
+	return (s->salt ^ (__u64)slot << 52 ^ p) | 1;
 }
 
 static __always_inline __u64 sent_same(struct scratch *s, struct thread *t, __u32 slot)
