@@ -29,6 +29,7 @@ struct rec_config {
 	ev_u32 gate;	    /* GATE_* */
 	ev_u32 all;	    /* 1: the gate is open from the start */
 	ev_u32 epoch;	    /* raised: every frame's next event is full */
+	ev_u64 page_order;  /* address of the count of events in the target's page; 0: events are ours */
 	ev_u32 verify_code; /* 1: no dealloc probe, compare fingerprints at each entry */
 };
 
@@ -55,5 +56,6 @@ struct rec_proc {
 #define PROC_SEARCH 1	/* stop at exec: the daemon looks for a Python */
 #define PROC_RECORDED 2 /* a Python with probes on it */
 #define PROC_OUTPUT 4	/* its output is recorded */
+#define PROC_WATCH 16	/* not stopped, but known: with its files, its children, its end */
 
 #endif

@@ -32,7 +32,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct rec_proc *p = bpf_map_lookup_elem(&procs, &ppid);
 	struct rec_proc new;
 
-	if (!p || ppid == cpid || !(p->flags & PROC_SEARCH))
+	if (!p || ppid == cpid || !(p->flags & (PROC_SEARCH | PROC_WATCH)))
 		return 0;
 	new = *p;
 	bpf_map_update_elem(&procs, &cpid, &new, BPF_ANY);

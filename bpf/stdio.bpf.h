@@ -50,6 +50,17 @@ static __always_inline __u32 stream_of(struct rec_proc *p, __u32 fd)
 	return file == p->err_file ? 2 : 0;
 }
 
+/* Events may be a page's: then the number of the last one of them. */
+static __always_inline __u64 output_order(void)
+{
+	__u64 order = 0;
+
+	if (!cfg.page_order)
+		return next_order();
+	bpf_probe_read_user(&order, sizeof(order), (void *)cfg.page_order);
+	return order;
+}
+
 struct piece_ctx {
 	struct scratch *s;
 	__u64 addr;
@@ -75,7 +86,7 @@ static long one_piece(__u32 i, struct piece_ctx *c)
 	e->offset = c->offset;
 	e->n = n;
 	e->h.size = sizeof(*e) + EV_PAD8(n);
-	e->h.order = next_order();
+	e->h.order = output_order();
 	if (bpf_ringbuf_output(&events, s->rec, (sizeof(*e) + EV_PAD8(n)) & (REC_BYTES - 1),
 			       BPF_RB_NO_WAKEUP))
 		gap(EVG_RING_FULL);

@@ -212,12 +212,19 @@ int capture_follow(struct capture *c, pid_t pid)
 	return proc_flags(c, pid, PROC_SEARCH, 0);
 }
 
+int capture_watch(struct capture *c, pid_t pid)
+{
+	return c->bpf ? proc_flags(c, pid, PROC_WATCH, 0) : 0;
+}
+
 int capture_output(struct capture *c, pid_t pid)
 {
+	if (!c->bpf)
+		return 0;
 	return proc_flags(c, pid, PROC_OUTPUT, 0);
 }
 
-int capture_page(struct capture *c, struct page_public *pub, pid_t pid, const struct python_info *info,
+int capture_page(struct capture *c, struct page_public *pub, uint64_t remote, pid_t pid, const struct python_info *info,
 		 const struct ctrec_layout *l)
 {
 	struct page_source *source;
@@ -225,6 +232,8 @@ int capture_page(struct capture *c, struct page_public *pub, pid_t pid, const st
 
 	if (r < 0)
 		return r;
+	if (c->bpf)
+		c->bpf->data->cfg.page_order = remote + offsetof(struct page_public, stats.order);
 	c->source = source;
 	page_source_on(source);
 	return 0;
@@ -390,10 +399,34 @@ static int nothing_yet(int timeout_ms)
 	return 0;
 }
 
+/* Records of eBPF beside a page's: output goes between the page's, by its order. */
+static int beside_page(void *ctx, const struct ev_header *h, size_t len)
+{
+	struct capture *c = ctx;
+
+	if (h->type == EV_THREAD && len == sizeof(struct ev_thread))
+		page_source_thread(c->source, (const struct ev_thread *)h);
+	if (h->type == EV_OUTPUT && len >= sizeof(struct ev_output))
+		return page_source_output(c->source, (const struct ev_output *)h);
+	return 0;
+}
+
+static int drain_page(struct capture *c, int timeout_ms, capture_fn fn, void *ctx)
+{
+	int n = 0;
+
+	if (c->bpf) {
+		n = take(c->events, &c->event_sink, beside_page, c, 0, 0);
+		if (n < 0)
+			return n;
+	}
+	return page_source_drain(c->source, fn, ctx, timeout_ms);
+}
+
 int capture_drain(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 {
 	if (c->source)
-		return page_source_drain(c->source, fn, ctx, timeout_ms);
+		return drain_page(c, timeout_ms, fn, ctx);
 	if (c->options.page)
 		return nothing_yet(timeout_ms);
 	return take(c->events, &c->event_sink, fn, ctx, timeout_ms, 10);
@@ -401,8 +434,13 @@ int capture_drain(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 
 int capture_control(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 {
-	if (c->source)
-		return page_source_control(c->source, fn, ctx, timeout_ms);
+	if (c->source) {
+		int n = 0;
+
+		if (c->bpf)
+			n = take(c->control, &c->control_sink, fn, ctx, 0, 0);
+		return n ? n : page_source_control(c->source, fn, ctx, timeout_ms);
+	}
 	if (c->options.page)
 		return nothing_yet(timeout_ms);
 	return take(c->control, &c->control_sink, fn, ctx, timeout_ms, 100);

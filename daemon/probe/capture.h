@@ -20,7 +20,7 @@ struct capture_options {
 	struct ctrec_limits limits;
 	int all;		 /* events from the interpreter's start, not from Py_RunMain */
 	unsigned ring_bytes;	 /* power of two; 0: default */
-	int page;		 /* no eBPF: events come from a probe page, see capture_page() */
+	int page;		 /* no eBPF at all: events come from a probe page, see capture_page() */
 };
 
 /* Opens and loads what follows processes and output (no Python yet).
@@ -28,6 +28,9 @@ struct capture_options {
 int capture_new(struct capture **ret, const struct capture_options *o);
 struct capture *capture_free(struct capture *c); /* detaches everything; returns NULL */
 
+/* Knows this process and what it starts, and stops none of them: where its output
+ * goes, and its end (for capture_output() later). */
+int capture_watch(struct capture *c, pid_t pid);
 /* Follows this process: its exec, forks, exit come on the control ring (an exec
  * leaves it stopped by SIGSTOP until the session sends SIGCONT). */
 int capture_follow(struct capture *c, pid_t pid);
@@ -39,13 +42,14 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 /* Whose writes are output: takes the open files behind pid's fds 1 and 2. */
 int capture_output(struct capture *c, pid_t pid);
 /*
- * Of a capture with `page`: events come from this page's shared data from now on,
- * mapped here by the caller until capture_free(). Capture writes its configuration
- * there and lets the page record. Not from two threads at once; the drain and the
- * control thread may run meanwhile. -ERR_NOMEM, -ERR_TARGET_LAYOUT.
+ * Events come from this page's shared data from now on, mapped here by the caller
+ * until capture_free(), and at `remote` in the target. Capture writes its configuration
+ * there and lets the page record. eBPF, where capture has it, still sees processes
+ * and output. The drain and the control thread may run meanwhile.
+ * -ERR_NOMEM, -ERR_TARGET_LAYOUT.
  */
 struct page_public;
-int capture_page(struct capture *c, struct page_public *pub, pid_t pid, const struct python_info *info,
+int capture_page(struct capture *c, struct page_public *pub, uint64_t remote, pid_t pid, const struct python_info *info,
 		 const struct ctrec_layout *l);
 /* Takes the probes off; what is in the rings can still be drained. */
 void capture_detach(struct capture *c);

@@ -17,6 +17,7 @@
 
 #define ROUND_BYTES (64u << 10) /* after which the page learns of new room */
 #define DRAIN_SLICE_MS 5
+#define THREADS 1024 /* whose output is told apart */
 /* A hole in the order of records that nobody fills is a loss; output waits no longer for it. */
 #define HOLE_NS 1000000000u
 
@@ -39,8 +40,10 @@ struct page_source {
 	struct reader events, control;
 	uint64_t last_order; /* of what was handed out */
 	uint64_t bad;	     /* records that made no sense */
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* what follows */
 	struct output *first, **last;
+	uint32_t inside[THREADS]; /* thread ids by the page's numbers */
+	uint32_t outside[THREADS]; /* by those of who sees output */
 	uint8_t record[EV_MAX_RECORD];	       /* the drain thread's copy */
 	uint8_t request[sizeof(struct ev_newcode) + 64]; /* the control thread's */
 };
@@ -208,6 +211,14 @@ static void wait_bell(struct reader *r, int ms)
 	__atomic_store_n(&r->ring->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
+static uint32_t index_of(const struct page_source *p, uint32_t tid)
+{
+	for (uint32_t i = THREADS; i-- > 1;)
+		if (p->inside[i] == tid)
+			return i;
+	return 0;
+}
+
 /* What the page can't know of a thread: its process, and its name in the system. */
 static void complete_thread(struct page_source *p, struct ev_thread *t)
 {
@@ -215,6 +226,10 @@ static void complete_thread(struct page_source *p, struct ev_thread *t)
 	FILE *f;
 
 	t->pid = p->pid;
+	pthread_mutex_lock(&p->lock);
+	if (t->thread < THREADS)
+		p->inside[t->thread] = t->tid;
+	pthread_mutex_unlock(&p->lock);
 	snprintf(path, sizeof(path), "/proc/%d/task/%u/comm", (int)p->pid, t->tid);
 	f = fopen(path, "re");
 	if (f) {
@@ -225,21 +240,40 @@ static void complete_thread(struct page_source *p, struct ev_thread *t)
 	}
 }
 
-int page_source_output(struct page_source *p, const struct ev_output *e, const void *bytes)
+int page_source_output(struct page_source *p, const struct ev_output *e)
 {
-	struct output *o = calloc(1, sizeof(*o) + EV_PAD8(e->n));
+	struct output *o = malloc(sizeof(*o) + e->h.size);
 
 	if (!o)
 		return err_set(ERR_NOMEM, "output");
-	o->e = *e;
-	memcpy(o + 1, bytes, e->n);
+	o->next = NULL;
 	o->since = io_now_ns();
+	memcpy(&o->e, e, e->h.size);
 	pthread_mutex_lock(&p->lock);
-	o->e.h.order = __atomic_add_fetch(&p->pub->stats.order, 1, __ATOMIC_SEQ_CST);
+	if (e->thread && e->thread < THREADS)
+		o->e.thread = p->outside[e->thread] ? index_of(p, p->outside[e->thread]) : 0;
 	*p->last = o;
 	p->last = &o->next;
 	pthread_mutex_unlock(&p->lock);
 	return 0;
+}
+
+void page_source_thread(struct page_source *p, const struct ev_thread *t)
+{
+	pthread_mutex_lock(&p->lock);
+	if (t->thread < THREADS)
+		p->outside[t->thread] = t->tid;
+	pthread_mutex_unlock(&p->lock);
+}
+
+uint32_t page_source_index(struct page_source *p, uint32_t tid)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&p->lock);
+	i = index_of(p, tid);
+	pthread_mutex_unlock(&p->lock);
+	return i;
 }
 
 /* Output that comes before the record of that order; 0: whatever is due now. */
@@ -254,7 +288,7 @@ static int hand_out_output(struct page_source *p, uint64_t before, capture_fn fn
 		pthread_mutex_lock(&p->lock);
 		o = p->first;
 		due = before ? o->e.h.order < before :
-			       o->e.h.order <= p->last_order + 1 || io_now_ns() - o->since > HOLE_NS;
+			       o->e.h.order <= p->last_order || io_now_ns() - o->since > HOLE_NS;
 		if (due) {
 			p->first = o->next;
 			if (!p->first)
@@ -263,7 +297,7 @@ static int hand_out_output(struct page_source *p, uint64_t before, capture_fn fn
 		pthread_mutex_unlock(&p->lock);
 		if (!due)
 			break;
-		p->last_order = o->e.h.order;
+		o->e.h.order = 0; /* it is no event of the page's count */
 		r = fn(ctx, &o->e.h, o->e.h.size);
 		free(o);
 		n++;

@@ -39,9 +39,14 @@ void page_source_stats(struct page_source *p, struct capture_stats *s);
 void page_source_new_epoch(struct page_source *p);
 
 /*
- * Output that was seen from outside, in the order of events: takes a copy of e
- * (its order is given here) with n bytes behind it. From any thread. -ERR_NOMEM.
+ * Output that was seen from outside: takes a copy of the record. e->h.order: the
+ * number of the page's last event before it. e->thread: 0, or an index that
+ * page_source_thread() has explained. From any thread. -ERR_NOMEM.
  */
-int page_source_output(struct page_source *p, const struct ev_output *e, const void *bytes);
+int page_source_output(struct page_source *p, const struct ev_output *e);
+/* A thread as the source of output numbers it. */
+void page_source_thread(struct page_source *p, const struct ev_thread *t);
+/* The page's number of a thread, 0: none yet. */
+uint32_t page_source_index(struct page_source *p, uint32_t tid);
 
 #endif

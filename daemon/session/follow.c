@@ -14,6 +14,7 @@
 
 #include "ctrec/protocol.h"
 #include "page/inject.h"
+#include "page/launch.h"
 #include "python/stores.h"
 #include "session/internal.h"
 #include "util/io.h"
@@ -70,11 +71,20 @@ static int on_newtype(struct session *s, const struct ev_newtype *e)
 	return capture_plan_type(s->capture, e->addr, &plan);
 }
 
+/* From the first instruction on only eBPF records. */
+static bool searches_by_bpf(const struct session *s)
+{
+	return s->probe == PROBE_USDT || (s->probe == PROBE_AUTO && s->all && !s->no_bpf);
+}
+
 static void on_process(struct session *s, const struct ev_process *e)
 {
 	switch (e->h.flags) {
 	case EVP_EXEC:
-		session_on_exec(s, e->pid);
+		if (searches_by_bpf(s))
+			session_on_exec(s, e->pid);
+		else if (s->target && (pid_t)e->pid == s->target->pid && !s->end_reason)
+			s->end_reason = CTREC_REASON_EXEC;
 		break;
 	case EVP_ENTRYPOINT:
 		session_on_entry(s, e->pid);
@@ -160,15 +170,28 @@ static const char *why_over(struct session *s)
 	return WIFSIGNALED(s->exit_status) ? CTREC_REASON_SIGNAL : CTREC_REASON_EXIT;
 }
 
+/* Without eBPF a page can do all but see the program's output. */
+static int new_capture(struct session *s, struct capture_options *o)
+{
+	int rc = capture_new(&s->capture, o);
+
+	if ((rc != -ERR_NO_PRIVILEGE && rc != -ERR_NO_BPF) || s->probe == PROBE_USDT)
+		return rc;
+	s->no_bpf = o->page = true;
+	return capture_new(&s->capture, o);
+}
+
 static int session_start(struct session *s)
 {
-	struct capture_options o = { .limits = s->limits, .all = s->all, .page = s->probe == PROBE_PAGE };
+	struct capture_options o = { .limits = s->limits, .all = s->all };
 	int rc = journal_new(&s->journal, s->journal_fd);
 
 	if (rc == 0)
-		rc = capture_new(&s->capture, &o);
-	if (rc == 0 && !o.page)
-		rc = capture_follow(s->capture, s->pid);
+		rc = new_capture(s, &o);
+	if (rc == 0)
+		rc = searches_by_bpf(s) ? capture_follow(s->capture, s->pid) : capture_watch(s->capture, s->pid);
+	if (rc == 0 && !searches_by_bpf(s))
+		rc = page_launch_new(&s->launch, s->pid);
 	if (rc == 0 && pthread_create(&s->drain_thread, NULL, session_drain, s))
 		rc = err_set(ERR_BUSY, "a thread: %m");
 	return rc;
@@ -234,8 +257,8 @@ void *session_control(void *session)
 		s->end_reason = CTREC_REASON_ERROR;
 	} else {
 		session_set_state(s, SESSION_READY);
-		if (s->probe == PROBE_PAGE)
-			session_page_attach(s);
+		if (s->launch)
+			session_page_launch(s);
 		while (!(s->end_reason = why_over(s)))
 			if (capture_control(s->capture, on_control, s, POLL_MS) < 0)
 				session_set_error(s, true);

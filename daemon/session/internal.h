@@ -37,7 +37,7 @@ struct session {
 	struct guard *guard;
 	struct ctrec_limits limits;
 	bool all;
-	enum session_probe probe; /* as asked; the control thread settles PROBE_AUTO */
+	enum session_probe probe; /* as asked */
 	char *program, *workdir, *trace;
 	cJSON *args;
 	int64_t since_ms;
@@ -55,6 +55,8 @@ struct session {
 	struct python_info info;
 	struct ctrec_layout layout; /* of a page's interpreter */
 	struct resolver *resolver;
+	bool no_bpf; /* eBPF may not be used, or is not needed */
+	struct page_launch *launch; /* holds the processes until there is a Python */
 	struct page *page; /* mapped in the target; NULL: events come from eBPF */
 	struct buf defs;
 	uint64_t gone_since;	/* the Python's pidfd reports its end since then */
@@ -101,6 +103,12 @@ void session_add_process(struct session *s, pid_t pid);
 void session_on_exec(struct session *s, pid_t pid);
 void session_on_entry(struct session *s, pid_t pid);
 
+/* Can eBPF record the Python in s->info? */
+bool session_has_probes(const struct session *s);
+/* Records the Python in s->target, which stands still, by its own probes. On failure the
+ * session has the error. */
+int session_record_usdt(struct session *s);
+
 /* leave.c: frees capture and lets every process of the session that lives on go on */
 void session_leave(struct session *s);
 
@@ -111,6 +119,9 @@ struct tracee;
 int session_page_begin(struct session *s, struct tracee *stopped);
 /* The process of the session, when it is a Python already. */
 void session_page_attach(struct session *s);
+/* From the process that waits for its exec (s->launch) to a recorded Python, by either
+ * kind of probe, or to the end of the session. */
+void session_page_launch(struct session *s);
 /* Takes the probes off. */
 void session_page_end(struct session *s);
 /* Has the process ended? Sees its status while it waits for its parent. */

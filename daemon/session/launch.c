@@ -145,6 +145,25 @@ static int record(struct session *s)
 	return rc;
 }
 
+bool session_has_probes(const struct session *s)
+{
+	return s->probe != PROBE_PAGE && !s->no_bpf && s->info.has_usdt && s->info.version == (3 << 8 | 11);
+}
+
+int session_record_usdt(struct session *s)
+{
+	int rc = record(s);
+
+	if (rc == 0) {
+		session_clear_error(s);
+		session_set_state(s, SESSION_RECORDING);
+		return 0;
+	}
+	session_set_error(s, false);
+	s->resolver = resolver_free(s->resolver);
+	return rc;
+}
+
 /* Looks for a Python in a held process. True: one was found. */
 static bool look(struct session *s, pid_t pid, bool libraries_mapped)
 {
@@ -158,16 +177,11 @@ static bool look(struct session *s, pid_t pid, bool libraries_mapped)
 	rc = python_find(s->target, &s->info);
 	if (rc == 1) {
 		found = true;
-		rc = record(s);
-		if (rc == 0) {
-			session_clear_error(s);
-			session_set_state(s, SESSION_RECORDING);
+		if (session_record_usdt(s) == 0)
 			return true;
-		}
-		s->resolver = resolver_free(s->resolver);
 		python_info_deinit(&s->info);
 	}
-	if (rc < 0 && (found || libraries_mapped))
+	if (rc < 0 && libraries_mapped)
 		session_set_error(s, false);
 	if (!found && !libraries_mapped) {
 		uint64_t offset;

@@ -12,7 +12,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "ctrec/protocol.h"
 #include "page/inject.h"
+#include "page/launch.h"
 #include "probe/page_source.h"
 #include "page/shared.h"
 #include "session/internal.h"
@@ -20,6 +22,7 @@
 #include "util/io.h"
 #include "util/log.h"
 
+#define LAUNCH_STEP_NS 50000000u
 #define DISARM_NS 2000000000u /* for a thread of the program to run the callback's removal */
 
 extern const uint8_t page_blob[], page_blob_end[];
@@ -43,7 +46,10 @@ static int begin(struct session *s, struct tracee *stopped)
 		return rc;
 	rc = session_write_meta(s);
 	if (rc == 0)
-		rc = capture_page(s->capture, page_data(s->page), s->target->pid, &s->info, &s->layout);
+		rc = capture_page(s->capture, page_data(s->page), page_base(s->page) + PAGE_DATA, s->target->pid,
+				  &s->info, &s->layout);
+	if (rc == 0)
+		rc = capture_output(s->capture, s->target->pid);
 	if (rc == 0)
 		rc = page_arm(s->page, stopped);
 	return rc < 0 ? rc : 0;
@@ -63,6 +69,42 @@ int session_page_begin(struct session *s, struct tracee *stopped)
 	s->page = page_free(s->page);
 	s->resolver = resolver_free(s->resolver);
 	return rc;
+}
+
+/* What page_launch_step() calls for a Python at Py_RunMain. */
+static int found(void *ctx, struct target *t, struct python_info *info, const struct ctrec_layout *layout,
+		 struct tracee *stopped, bool *keep)
+{
+	struct session *s = ctx;
+	int rc = permission_to_record(s->uid, s->gid, t->pid);
+
+	(void)layout; /* read again, from this very process, by begin() */
+	if (rc < 0) {
+		session_set_error(s, false);
+		return 1;
+	}
+	s->target = t;
+	s->info = *info;
+	session_add_process(s, t->pid);
+	rc = session_has_probes(s) ? session_record_usdt(s) : session_page_begin(s, stopped);
+	*keep = rc == 0;
+	if (rc == 0)
+		return 0;
+	s->target = NULL;
+	return 1;
+}
+
+void session_page_launch(struct session *s)
+{
+	int rc = 0;
+
+	while (rc == 0 && !s->stop && !s->drain_failed)
+		rc = page_launch_step(s->launch, LAUNCH_STEP_NS, found, s);
+	if (rc < 0) {
+		session_set_error(s, false);
+		s->end_reason = CTREC_REASON_EXIT;
+	}
+	s->launch = page_launch_free(s->launch);
 }
 
 void session_page_attach(struct session *s)
@@ -122,8 +164,14 @@ void session_page_look(struct session *s)
 {
 	int status;
 
+	uint64_t magic = 0;
+
 	if (s->exited || !s->page)
 		return;
+	/* another image has other memory */
+	if (s->target->mem.read(&s->target->mem, (remote_t){ page_base(s->page) }, &magic, 8) == 0 &&
+	    magic != PAGE_MAGIC && !s->end_reason)
+		s->end_reason = CTREC_REASON_EXEC;
 	status = zombie_status(s->target->pid);
 	if (status >= 0)
 		session_saw_exit(s, status);
