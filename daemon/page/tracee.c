@@ -12,10 +12,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -24,7 +24,11 @@
 #include "util/err.h"
 #include "util/io.h"
 
-#define SPIN_NS 2000000u /* a stop takes microseconds: no sleep before this */
+#define SPIN_NS 20000u	  /* a thread on another processor stops in a few microseconds */
+#define NAP_NS 20000	  /* one that waits for a processor needs ours perhaps */
+#define LONG_NS 5000000u  /* it sleeps in the kernel: from here on look less often */
+#define LONG_NAP_NS 200000
+#define SLACK_NS 1000
 #define SIGNALS_MAX 1000 /* delivered to a thread while it is waited for */
 
 static long trace(int request, const struct tracee *t, unsigned long addr, unsigned long data)
@@ -119,14 +123,20 @@ int tracee_interrupt(struct tracee *t)
 	return trace(PTRACE_INTERRUPT, t, 0, 0) < 0 ? gone(t) : 0;
 }
 
+/* Not sched_yield(): among busy threads it costs a whole time slice. */
 static void pause_between(uint64_t waited)
 {
-	struct timespec ts = { .tv_nsec = 100000 };
+	struct timespec ts = { .tv_nsec = waited < LONG_NS ? NAP_NS : LONG_NAP_NS };
+	int slack;
 
 	if (waited < SPIN_NS)
-		sched_yield();
-	else
-		nanosleep(&ts, NULL);
+		return;
+	slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+	if (slack > SLACK_NS)
+		prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
+	nanosleep(&ts, NULL);
+	if (slack > SLACK_NS)
+		prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
 }
 
 static int classify(struct tracee *t, int status, int *signal)
