@@ -26,6 +26,7 @@
 #define CALL_NS 2000000000ull	/* how long the queueing may take */
 #define NOW_NS 10000000000ull	/* the same of `install` itself */
 #define ROUND_NS 1000000
+#define NO_RESULT 0xfeedfacefeedfaceull /* no int is returned so */
 #define STOP_NS 100000000ull	/* for one thread to stop: there are others */
 
 /* interp->ceval: gil, own_gil, pending.{busy,lock} or .{handling_thread,mutex}: offsetof() gives
@@ -91,27 +92,67 @@ static bool may_call(struct page *p, struct tracee *t, uint64_t interp)
 	return queue_free(p, interp) && gil_mutex_free(p, interp, inner_tid(t->pid, t->tid));
 }
 
-static int call_in(struct page *p, struct tracee *t, uint64_t function, const uint64_t args[4],
-		   uint64_t limit, uint64_t *ret)
+static uint64_t result_at(const struct page *p)
 {
-	struct remote r;
-	int rc = remote_begin(&r, t, &p->g), ended;
+	return p->base + PAGE_ARMING + offsetof(struct page_arming, result);
+}
 
-	if (rc < 0)
-		return rc;
-	rc = remote_call(&r, p->base + PAGE_STUB, function, args, io_now_ns() + limit, ret);
+/* In a stopped thread, which stands in a stop again afterwards. 0: *ret is the result. */
+static int call_traced(struct page *p, struct remote *r, uint64_t function, const uint64_t args[4],
+		       uint64_t limit, uint64_t *ret)
+{
+	int rc = remote_call(r, p->base + PAGE_STUB, function, args, result_at(p), io_now_ns() + limit), ended;
+
 	if (rc == -ERR_BUSY || rc == -ERR_TARGET_GONE)
 		return rc;
-	ended = remote_end(&r);
-	return rc < 0 ? rc : ended;
+	ended = remote_end(r);
+	if (rc == 0)
+		rc = ended;
+	if (rc == 0 && page_read(p, result_at(p), ret, sizeof(*ret)) < 0)
+		rc = err_set(ERR_TARGET_GONE, "process %d", (int)p->t->pid);
+	return rc;
+}
+
+/* Begins _PyEval_AddPendingCall(); the result shows in the page. */
+static int begin_queueing(struct page *p, struct tracee *t, uint64_t interp, uint64_t function)
+{
+	const uint64_t args[4] = { interp, function, p->base + PAGE_DATA, 0 }, none = NO_RESULT;
+	struct remote r;
+	uint64_t ret;
+	int rc = remote_begin(&r, t, &p->g);
+
+	if (rc == 0 && remote_write(p->t->pid, result_at(p), &none, sizeof(none)) < 0)
+		rc = err_set(ERR_TARGET_GONE, "process %d", (int)p->t->pid);
+	if (rc < 0)
+		return rc;
+	return remote_can_leave(&r) ?
+		remote_leave(&r, p->base + PAGE_STUB, p->add_pending_call, args, result_at(p)) :
+		call_traced(p, &r, p->add_pending_call, args, CALL_NS, &ret);
+}
+
+/* 1: queued; -ERR_BUSY: the queue is full, or the thread has not come to run in time. */
+static int wait_queued(struct page *p)
+{
+	uint64_t until = io_now_ns() + CALL_NS, ret;
+	struct timespec between = { .tv_nsec = 50000 };
+
+	for (;;) {
+		if (page_read(p, result_at(p), &ret, sizeof(ret)) < 0)
+			return err_set(ERR_TARGET_GONE, "process %d", (int)p->t->pid);
+		if (ret != NO_RESULT)
+			return (int)ret == 0 ? 1 : err_set(ERR_BUSY, "the queue of pending calls is full");
+		if (io_now_ns() > until)
+			return err_set(ERR_BUSY, "process %d does not run", (int)p->t->pid);
+		nanosleep(&between, NULL);
+	}
 }
 
 /* 1: queued; 0: not by this thread; -code. */
 static int try_thread(struct page *p, pid_t tid, uint64_t interp, uint64_t function)
 {
-	const uint64_t args[4] = { interp, function, p->base + PAGE_DATA, 0 };
 	struct tracee t;
-	uint64_t begun, ret;
+	uint64_t begun;
+	bool called;
 	int r = tracee_seize(&t, p->t->pid, tid, PTRACE_O_TRACESYSGOOD);
 
 	if (r < 0)
@@ -120,15 +161,14 @@ static int try_thread(struct page *p, pid_t tid, uint64_t interp, uint64_t funct
 	r = tracee_interrupt(&t);
 	if (r == 0)
 		r = tracee_wait_stop(&t, begun + STOP_NS);
-	if (r == 0 && may_call(p, &t, interp)) {
-		r = call_in(p, &t, p->add_pending_call, args, CALL_NS, &ret);
-		r = r < 0 ? r : 1;
-	}
+	called = r == 0 && may_call(p, &t, interp);
+	if (called)
+		r = begin_queueing(p, &t, interp, function);
 	tracee_detach(&t);
 	page_count_stop(p, io_now_ns() - begun);
-	if (r == 1 && (int)ret != 0)
-		return err_set(ERR_BUSY, "the queue of pending calls is full");
-	if (r == -ERR_TARGET_GONE || r == -ERR_TARGET_MEMORY || (r == -ERR_BUSY && t.stopped))
+	if (r == 0 && called)
+		return wait_queued(p);
+	if (r == -ERR_TARGET_GONE || r == -ERR_TARGET_MEMORY || (r == -ERR_BUSY && !called))
 		return 0; /* this thread can't; another one may */
 	return r;
 }
@@ -184,10 +224,13 @@ int call_queue(struct page *p, uint64_t function)
 int call_now(struct page *p, struct tracee *stopped, uint64_t function)
 {
 	const uint64_t args[4] = { p->base + PAGE_DATA };
+	struct remote r;
 	uint64_t ret = 0;
-	int r = call_in(p, stopped, function, args, NOW_NS, &ret);
+	int rc = remote_begin(&r, stopped, &p->g);
 
-	if (r == 0 && (int)ret != 0)
+	if (rc == 0)
+		rc = call_traced(p, &r, function, args, NOW_NS, &ret);
+	if (rc == 0 && (int)ret != 0)
 		return err_set(ERR_TARGET_LAYOUT, "install failed");
-	return r;
+	return rc;
 }

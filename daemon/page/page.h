@@ -115,6 +115,7 @@ struct page_arming {
 	ev_u32 state;  /* the page's: enum page_install_state */
 	ev_u32 failed; /* the page's: the step of install that failed */
 	ev_u32 nchain; /* entries of chain in use or freed; an entry is written before it counts */
+	ev_u64 result; /* of the engine's last call */
 	struct page_api api;
 	struct page_callbacks callbacks;
 	struct page_chain chain[PAGE_CHAINED];

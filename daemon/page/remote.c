@@ -69,14 +69,14 @@ struct sigframe {
 _Static_assert(offsetof(struct sigframe, mask) == 40 + 256, "struct ucontext of x86-64");
 
 /*
- * Called by setting the registers: rax function, rdi rsi rdx rcx arguments, rsp at
- * an aligned address above which the signal frame lies. getpid marks the end: we
- * see it. After it, without us, rt_sigreturn.
+ * Called by setting the registers: rax function, rdi rsi rdx rcx arguments, rbx where
+ * the result goes, rsp at an aligned address above which the signal frame lies.
+ * getpid marks the end for who traces it; then rt_sigreturn.
  */
 __asm__(".pushsection .rodata\n"
 	"remote_stub_begin:\n"
 	"	call *%rax\n"
-	"	mov %rax, %rbx\n"
+	"	mov %rax, (%rbx)\n"
 	"	mov $39, %eax\n"
 	"	syscall\n"
 	"remote_stub_marker:\n"
@@ -193,6 +193,29 @@ static int write_frame(struct remote *r)
 	return 0;
 }
 
+/*
+ * In a restartable sequence (rseq(2), include/uapi/linux/rseq.h) the kernel sends a thread
+ * that was interrupted to the abort handler by its rip: not to be hidden from it.
+ */
+static bool in_rseq(const struct remote *r)
+{
+	struct { uint64_t pointer; uint32_t size, signature, flags, pad; } c;
+	struct { uint32_t version, flags; uint64_t start, length, abort; } cs;
+	uint64_t at;
+	struct iovec local = { &at, sizeof(at) }, remote;
+	pid_t pid = r->t->pid;
+
+	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, r->t->tid, sizeof(c), &c) < 0 || !c.pointer)
+		return false;
+	remote = (struct iovec){ (void *)(uintptr_t)(c.pointer + 8), sizeof(at) };
+	if (process_vm_readv(pid, &local, 1, &remote, 1, 0) != sizeof(at) || !at)
+		return false;
+	local = (struct iovec){ &cs, sizeof(cs) };
+	remote = (struct iovec){ (void *)(uintptr_t)at, sizeof(cs) };
+	return process_vm_readv(pid, &local, 1, &remote, 1, 0) != sizeof(cs) ||
+	       r->saved.rip - cs.start < cs.length;
+}
+
 int remote_begin(struct remote *r, struct tracee *t, const struct gadgets *g)
 {
 	struct iovec x = { r->xstate, sizeof(r->xstate) };
@@ -206,6 +229,8 @@ int remote_begin(struct remote *r, struct tracee *t, const struct gadgets *g)
 		return rc;
 	if (r->saved.cs != CS_64)
 		return err_set(ERR_UNSUPPORTED_PYTHON, "process %d is a 32-bit program", (int)t->pid);
+	if (in_rseq(r))
+		return err_set(ERR_TARGET_MEMORY, "thread %d is in a restartable sequence", (int)t->tid);
 	if (ptrace(PTRACE_GETREGSET, t->tid, NT_X86_XSTATE, &x) < 0 || x.iov_len < XSTATE_BV + 64)
 		return err_set(ERR_TARGET_GONE, "registers of thread %d: %m", (int)t->tid);
 	r->xsize = x.iov_len;
@@ -260,8 +285,8 @@ int remote_syscall(struct remote *r, long *ret, long nr, const uint64_t args[6])
 	return rc;
 }
 
-int remote_call(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4],
-		uint64_t until_ns, uint64_t *ret)
+/* The registers with which the thread begins a call. */
+static int set_call(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4], uint64_t result)
 {
 	struct user_regs_struct regs = r->saved;
 	int rc;
@@ -274,20 +299,41 @@ int remote_call(struct remote *r, uint64_t stub, uint64_t function, const uint64
 	regs.rsi = args[1];
 	regs.rdx = args[2];
 	regs.rcx = args[3];
+	regs.rbx = result;
 	regs.eflags &= ~0x400ul; /* DF is clear where a function begins */
 	rc = tracee_set_regs(r->t, &regs);
 	if (rc == 0)
 		rc = tracee_set_mask(r->t, ~0ull);
 	fault_point("call-set");
+	return rc;
+}
+
+bool remote_can_leave(const struct remote *r)
+{
+	/* not one that is in a system call: only get_signal() can restart it exactly */
+	return r->g->sigreturn && (long)r->saved.orig_rax < 0;
+}
+
+int remote_leave(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4], uint64_t result)
+{
+	int rc = set_call(r, stub, function, args, result);
+
+	tracee_detach(r->t);
+	return rc;
+}
+
+int remote_call(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4],
+		uint64_t result, uint64_t until_ns)
+{
+	struct user_regs_struct regs;
+	int rc = set_call(r, stub, function, args, result);
+
 	if (rc == 0)
 		rc = wait_exit(r, stub + (remote_stub_marker - remote_stub_begin), until_ns, &regs);
 	fault_point("call-done");
 	if (rc == -ERR_BUSY)
 		tracee_detach(r->t); /* it finds back by itself */
-	if (rc < 0)
-		return rc;
-	*ret = regs.rbx;
-	return 0;
+	return rc;
 }
 
 int remote_end(struct remote *r)

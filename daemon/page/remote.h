@@ -41,17 +41,24 @@ struct remote {
 #define REMOTE_TEXT 64
 
 /* Diverts a stopped thread; nothing has run yet. -ERR_TARGET_GONE, -ERR_TARGET_MEMORY (no
- * room on its stack: try another thread), -ERR_UNSUPPORTED_PYTHON (a 32-bit program). */
+ * room on its stack, or in a restartable sequence: try another thread, or later), -ERR_UNSUPPORTED_PYTHON (a 32-bit program). */
 int remote_begin(struct remote *r, struct tracee *t, const struct gadgets *g);
 /* One system call: *ret is what the kernel gives (-errno). -ERR_TARGET_GONE, -ERR_BUSY. */
 int remote_syscall(struct remote *r, long *ret, long nr, const uint64_t args[6]);
 /*
  * Calls a function of up to four arguments through the stub (remote_stub() at
- * address stub). *ret: its rax. -ERR_TARGET_GONE; -ERR_BUSY: it has not returned
- * in time, the thread was let go in it and finds back by itself, the tracee is detached.
+ * address stub); its rax is written to address `result`. -ERR_TARGET_GONE; -ERR_BUSY: it has not
+ * returned in time, was let go in it and finds back by itself, the tracee is detached.
  */
 int remote_call(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4],
-		uint64_t until_ns, uint64_t *ret);
+		uint64_t result, uint64_t until_ns);
+/*
+ * The same, but the thread is let go at once, and finds back by itself: nothing has
+ * to wait until it gets a processor, again and again. Only where remote_can_leave()
+ * says that this puts back everything. The tracee is detached.
+ */
+bool remote_can_leave(const struct remote *r);
+int remote_leave(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4], uint64_t result);
 /* Puts everything back. The thread stands in a stop (PTRACE_EVENT_STOP) from which
  * detaching or continuing leaves no trace. -ERR_TARGET_GONE. */
 int remote_end(struct remote *r);

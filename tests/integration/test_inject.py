@@ -318,7 +318,7 @@ say("end")
         i = self.tool(t)
         i.send("cycle", 50)
         c = i.hear()
-        self.assertGreaterEqual(c["ok"], 0)
+        self.assertGreaterEqual(c["ok"], 0, c["why"])
         all_us = [x for pair in c["us"] for x in pair]
         print("cycles: median stop %.0f us, 9 of 10 below %.0f us" % (statistics.median(all_us), sorted(all_us)[len(all_us) * 9 // 10]))
         self.assertLess(statistics.median(all_us), 1000)
@@ -504,6 +504,7 @@ try:
     time.sleep(20)
 except KeyError:
     say("woken", time.monotonic() - begun < 5)
+told()
 """)
         t.hear()
         i = self.tool(t)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject_tool.c: the engine by hand: inject_tool BLOB PID, or inject_tool BLOB run PROGRAM ARGS...
+ * inject_tool.c: the engine by hand: inject_tool BLOB PID, or inject_tool BLOB PIPE run PROGRAM ARGS...
  *
- * Reads commands from stdin, one a line, and answers each with one line of JSON:
+ * run: the program is started, mapped and armed at Py_RunMain; what was counted goes to the
+ * file PIPE as JSON when it has ended, and its exit status is ours.
+ *
+ * With a PID it reads commands from stdin, one a line, and answers each with one line of JSON:
  *
  *	map | arm | disarm | armed | wait | unwait | code ADDRESS | counts | zero | stats
  *	cycle N     N times arm and disarm
@@ -10,15 +13,20 @@
  *
  * An error is {"error": "ERR_…", "context": "…", "hint": "…"}.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "inject_blob.h"
+#include "page/fault.h"
 #include "page/inject.h"
+#include "page/launch.h"
 #include "python/resolve.h"
 #include "util/err.h"
 #include "util/io.h"
@@ -165,7 +173,9 @@ static void cycle(struct tool *x, int n)
 		if (r == 1)
 			r = page_wait_armed(x->p, 0, WAIT_NS);
 	}
-	printf("], \"ok\": %d}\n", r);
+	printf("], \"ok\": %d, \"why\": ", r);
+	put_text(r < 0 ? err_last()->context : "");
+	printf("}\n");
 }
 
 static int command(struct tool *x, char *line)
@@ -204,6 +214,81 @@ static int command(struct tool *x, char *line)
 	return 1;
 }
 
+/* At Py_RunMain: everything there and then. */
+static int found(void *ctx, struct target *t, struct python_info *info, const struct ctrec_layout *layout,
+		 struct tracee *stopped, bool *keep)
+{
+	struct tool *x = ctx;
+	int r;
+
+	x->t = t;
+	x->info = *info;
+	x->l = *layout;
+	*keep = true;
+	r = page_new(&x->p, t, info, layout, x->text, x->size, sizeof(struct blob_data));
+	if (r == 0)
+		r = map(x, stopped);
+	if (r >= 0)
+		r = page_arm(x->p, stopped);
+	return r;
+}
+
+static pid_t start(char **argv, int *go)
+{
+	int pipe_fds[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(pipe_fds[1]);
+		if (read(pipe_fds[0], &byte, 1) == 1)
+			execvp(argv[0], argv);
+		_exit(127);
+	}
+	close(pipe_fds[0]);
+	*go = pipe_fds[1];
+	return pid;
+}
+
+static int run(struct tool *x, const char *report, char **argv)
+{
+	struct page_launch *l;
+	int go, status = 0, r;
+	pid_t pid = start(argv, &go);
+
+	if (pid < 0 || page_launch_new(&l, pid) < 0)
+		return failed(), 1;
+	if (write(go, "", 1) != 1)
+		return 1;
+	while ((r = page_launch_step(l, 10000000, found, x)) == 0)
+		;
+	page_launch_free(l);
+	fault_point("launched");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!freopen(report, "w", stdout))
+		return 1;
+	if (r < 0) {
+		failed();
+	} else {
+		struct blob_data *d = page_data(x->p);
+
+		printf("{\"version\": %u, \"stop_us\": %.1f, \"counts\": ", x->l.python & 0xff,
+		       page_stats(x->p)->max_ns / 1e3);
+		put_counts(x, d->all);
+		printf("}\n");
+	}
+	fflush(stdout);
+	if (WIFSIGNALED(status)) {
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	return WEXITSTATUS(status);
+}
+
 int main(int argc, char **argv)
 {
 	struct tool x = { 0 };
@@ -214,6 +299,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "inject_tool BLOB PID\n");
 		return 2;
 	}
+	if (argc > 4 && strcmp(argv[3], "run") == 0)
+		return read_blob(&x, argv[1]) < 0 ? 1 : run(&x, argv[2], argv + 4);
 	if (read_blob(&x, argv[1]) < 0 || open_target(&x, atoi(argv[2])) < 0)
 		return failed(), 1;
 	printf("{\"ok\": 0}\n");
