@@ -177,7 +177,8 @@ static int new_capture(struct session *s, struct capture_options *o)
 
 	if ((rc != -ERR_NO_PRIVILEGE && rc != -ERR_NO_BPF) || s->probe == PROBE_USDT)
 		return rc;
-	s->no_bpf = o->page = true;
+	s->no_bpf = true;
+	o->page = 1;
 	return capture_new(&s->capture, o);
 }
 
