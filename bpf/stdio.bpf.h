@@ -50,23 +50,14 @@ static __always_inline __u32 stream_of(struct rec_proc *p, __u32 fd)
 	return file == p->err_file ? 2 : 0;
 }
 
-/* Events may be a page's: then the number of the last one of them. */
-static __always_inline __u64 output_order(void)
-{
-	__u64 order = 0;
-
-	if (!cfg.page_order)
-		return next_order();
-	bpf_probe_read_user(&order, sizeof(order), (void *)cfg.page_order);
-	return order;
-}
-
 struct piece_ctx {
 	struct scratch *s;
 	__u64 addr;
 	__u64 left;
 	__u64 offset;
+	__u64 order; /* of the page's last event, when events are a page's */
 	__u32 failed;
+	__u32 page;
 };
 
 static long one_piece(__u32 i, struct piece_ctx *c)
@@ -86,7 +77,7 @@ static long one_piece(__u32 i, struct piece_ctx *c)
 	e->offset = c->offset;
 	e->n = n;
 	e->h.size = sizeof(*e) + EV_PAD8(n);
-	e->h.order = output_order();
+	e->h.order = c->page ? c->order : next_order();
 	if (bpf_ringbuf_output(&events, s->rec, (sizeof(*e) + EV_PAD8(n)) & (REC_BYTES - 1),
 			       BPF_RB_NO_WAKEUP))
 		gap(EVG_RING_FULL);
@@ -107,6 +98,9 @@ __noinline int output_bytes(struct scratch *s, struct thread *t, __u64 addr, __u
 		return 0;
 	e = (struct ev_output *)s->rec;
 	c.offset = t->io_offset;
+	c.page = cfg.page_order != 0;
+	if (c.page)
+		bpf_probe_read_user(&c.order, sizeof(c.order), (void *)cfg.page_order);
 	total = t->io_total;
 	__builtin_memset(e, 0, sizeof(*e));
 	e->h.type = EV_OUTPUT;

@@ -177,6 +177,7 @@ static int new_capture(struct session *s, struct capture_options *o)
 
 	if ((rc != -ERR_NO_PRIVILEGE && rc != -ERR_NO_BPF) || s->probe == PROBE_USDT)
 		return rc;
+	log_line(LOG_NOTICE, "session %lu: without eBPF: %s", (unsigned long)s->id, err_last()->context);
 	s->no_bpf = true;
 	o->page = 1;
 	return capture_new(&s->capture, o);
