@@ -212,6 +212,11 @@ int capture_follow(struct capture *c, pid_t pid)
 	return proc_flags(c, pid, PROC_SEARCH, 0);
 }
 
+void capture_at_main(struct capture *c)
+{
+	c->bpf->data->cfg.gate = GATE_OPEN;
+}
+
 int capture_watch(struct capture *c, pid_t pid)
 {
 	return c->bpf ? proc_flags(c, pid, PROC_WATCH, 0) : 0;

@@ -39,6 +39,9 @@ int capture_stop_at_entry(struct capture *c, pid_t pid, int exe_fd, uint64_t fil
 /* Loads the Python part for this interpreter and attaches its probes to pid. */
 int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 		   const struct ctrec_layout *l);
+/* The program begins now: capture_python() was called at Py_RunMain, whose own probe a
+ * breakpoint of ptrace at that place keeps from being hit. */
+void capture_at_main(struct capture *c);
 /* Whose writes are output: takes the open files behind pid's fds 1 and 2. */
 int capture_output(struct capture *c, pid_t pid);
 /*

@@ -83,7 +83,8 @@ static void on_process(struct session *s, const struct ev_process *e)
 	case EVP_EXEC:
 		if (searches_by_bpf(s))
 			session_on_exec(s, e->pid);
-		else if (s->target && (pid_t)e->pid == s->target->pid && !s->end_reason)
+		else if (s->target && (pid_t)e->pid == s->target->pid && !s->end_reason &&
+			 e->time > s->found_at) /* the exec that made it a Python may be told of late */
 			s->end_reason = CTREC_REASON_EXEC;
 		break;
 	case EVP_ENTRYPOINT:

@@ -56,6 +56,7 @@ struct session {
 	struct ctrec_layout layout; /* of a page's interpreter */
 	struct resolver *resolver;
 	bool no_bpf; /* eBPF may not be used, or is not needed */
+	uint64_t found_at; /* when page_launch found the Python */
 	struct page_launch *launch; /* holds the processes until there is a Python */
 	struct page *page; /* mapped in the target; NULL: events come from eBPF */
 	struct buf defs;

@@ -137,6 +137,8 @@ static int record(struct session *s)
 		rc = capture_python(s->capture, s->target->pid, &s->info, layout);
 	if (rc == 0)
 		rc = capture_output(s->capture, s->target->pid);
+	if (rc == 0 && s->launch)
+		capture_at_main(s->capture);
 	/* The process is held: no event can come before the journal's first record. */
 	if (rc == 0)
 		rc = session_write_meta(s);

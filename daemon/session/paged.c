@@ -85,6 +85,7 @@ static int found(void *ctx, struct target *t, struct python_info *info, const st
 	}
 	s->target = t;
 	s->info = *info;
+	s->found_at = io_now_ns();
 	session_add_process(s, t->pid);
 	rc = session_has_probes(s) ? session_record_usdt(s) : session_page_begin(s, stopped);
 	*keep = rc == 0;
