@@ -310,8 +310,9 @@ static int set_call(struct remote *r, uint64_t stub, uint64_t function, const ui
 
 bool remote_can_leave(const struct remote *r)
 {
-	/* not one that is in a system call: only get_signal() can restart it exactly */
-	return r->g->sigreturn && (long)r->saved.orig_rax < 0;
+	/* not one that is in a system call: only get_signal() can restart it exactly;
+	 * nor one of a stopped job, which would not run */
+	return r->g->sigreturn && (long)r->saved.orig_rax < 0 && !r->t->job_stop;
 }
 
 int remote_leave(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4], uint64_t result)

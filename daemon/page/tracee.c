@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "util/err.h"
 #include "util/io.h"
@@ -29,6 +31,7 @@
 #define LONG_NS 5000000u  /* it sleeps in the kernel: from here on look less often */
 #define LONG_NAP_NS 200000
 #define SLACK_NS 1000
+#define END_NS 1000000000ull /* for a killed thread to end */
 #define SIGNALS_MAX 1000 /* delivered to a thread while it is waited for */
 
 static long trace(int request, const struct tracee *t, unsigned long addr, unsigned long data)
@@ -139,19 +142,33 @@ static void pause_between(uint64_t waited)
 		prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
 }
 
-static int classify(struct tracee *t, int status, int *signal)
+/*
+ * An ended thread is a zombie until its tracer has waited for it, then its parent.
+ * Where we are both, nothing is taken from the parent.
+ */
+static int take_end(struct tracee *t)
 {
-	int event = status >> 16;
+	int status;
 
-	if (!WIFSTOPPED(status)) {
-		t->ended = true;
-		t->wait_status = status;
-		return gone(t);
-	}
+	t->ended = true;
+	if (t->tid != t->pid || status_field(t->tid, "\nPPid:") != getpid())
+		waitpid(t->tid, &status, __WALL | WNOHANG);
+	return gone(t);
+}
+
+static int classify(struct tracee *t, int *signal)
+{
+	int status, event;
+
+	if (waitpid(t->tid, &status, __WALL | WNOHANG) != t->tid || !WIFSTOPPED(status))
+		return gone(t); /* killed in between */
+	event = status >> 16;
 	t->stopped = true;
 	*signal = WSTOPSIG(status);
-	if (event == PTRACE_EVENT_STOP)
+	if (event == PTRACE_EVENT_STOP) {
+		t->job_stop = *signal != SIGTRAP;
 		return TRACEE_STOPPED;
+	}
 	if (event) {
 		*signal = event;
 		return TRACEE_EVENT;
@@ -162,15 +179,18 @@ static int classify(struct tracee *t, int status, int *signal)
 int tracee_wait(struct tracee *t, uint64_t until_ns, int *signal)
 {
 	uint64_t begun = io_now_ns(), now = begun;
-	int status;
 
 	for (;;) {
-		pid_t r = waitpid(t->tid, &status, __WALL | WNOHANG);
+		siginfo_t si = { 0 };
+		int r = waitid(P_PID, t->tid, &si, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL);
 
-		if (r == t->tid)
-			return classify(t, status, signal);
-		if (r < 0 && errno != EINTR)
+		if (r < 0 && errno != EINTR) {
+			t->ended = true;
 			return gone(t);
+		}
+		if (r == 0 && si.si_pid == t->tid)
+			return si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED ? classify(t, signal) :
+											take_end(t);
 		now = io_now_ns();
 		if (now >= until_ns)
 			break;
@@ -204,15 +224,32 @@ int tracee_resume(struct tracee *t, int how, int signal)
 	return 0;
 }
 
+/* It has been killed: its end is waited for, or its parent could not. */
+static void bury(struct tracee *t)
+{
+	uint64_t until = io_now_ns() + END_NS;
+	int signal;
+
+	while (!t->ended && io_now_ns() < until && tracee_wait(t, until, &signal) >= 0)
+		tracee_resume(t, PTRACE_CONT, 0);
+}
+
 void tracee_detach(struct tracee *t)
 {
 	if (!t->tid || t->ended)
 		return;
-	/* a running thread can't be detached from; one that can't be stopped now stays ours */
-	if (!t->stopped && (trace(PTRACE_INTERRUPT, t, 0, 0) < 0 ||
-			    tracee_wait_stop(t, io_now_ns() + TRACEE_STOP_NS) < 0))
-		return;
-	trace(PTRACE_DETACH, t, 0, 0);
+	/* A running thread can't be detached from; one that can't be stopped now stays ours. */
+	if (!t->stopped) {
+		int r = trace(PTRACE_INTERRUPT, t, 0, 0) < 0 ?
+			-ERR_TARGET_GONE : tracee_wait_stop(t, io_now_ns() + TRACEE_STOP_NS);
+
+		if (r == -ERR_TARGET_GONE)
+			bury(t);
+		if (r < 0)
+			return;
+	}
+	if (trace(PTRACE_DETACH, t, 0, 0) < 0)
+		bury(t);
 	t->tid = 0;
 	t->stopped = false;
 }

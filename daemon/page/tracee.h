@@ -19,8 +19,8 @@
 struct tracee {
 	pid_t pid, tid;
 	bool stopped; /* it stands in a ptrace stop */
-	bool ended;   /* its end was seen: wait_status is what wait() gave */
-	int wait_status;
+	bool job_stop; /* that stop is the job's as well: it does not run when let go */
+	bool ended;   /* its end was seen. Our own child is left for its parent to wait for */
 };
 
 /* What a wait can end with. */

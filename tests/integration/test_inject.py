@@ -12,6 +12,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -446,7 +447,7 @@ while True:
                     i.arm()
                     i.disarm()
                     i.close()
-                    self.assertIn(fault, ("arm-batch",) if self.monitored() else ("call-set", "call-done"))
+                    self.assertIn(fault, ("arm-batch", "call-done") if self.monitored() else ("call-set", "call-done"))
                 except (Failed, BrokenPipeError):
                     self.assertEqual(i.p.wait(10), 99)
                 self.assertIsNone(t.p.poll())
@@ -499,8 +500,8 @@ begun = time.monotonic()
 def late(*a):
     raise KeyError
 signal.signal(signal.SIGUSR1, late)
-say("sleeps")
 try:
+    say("sleeps")
     time.sleep(20)
 except KeyError:
     say("woken", time.monotonic() - begun < 5)
@@ -556,7 +557,80 @@ sys.stdin.read()
             i("map")
 
 
+    def launched(self, argv, env=None, stdin=subprocess.DEVNULL, **kw):
+        """Popen of inject_tool that runs argv, and what it writes at the end."""
+        report = tempfile.NamedTemporaryFile(mode="r")
+        self.addCleanup(report.close)
+        p = subprocess.Popen([TOOL, BLOB, report.name, "run"] + argv, stdin=stdin, stdout=subprocess.PIPE, env=dict(os.environ, **(env or {})),
+                             start_new_session=True, **kw)
+        self.addCleanup(lambda: (p.poll() is None and os.killpg(p.pid, signal.SIGKILL), p.wait(), p.stdout.close()))
+        return p, lambda: json.load(report)
+
+    def python(self):
+        root, path = self.spec.split(":") if ":" in self.spec else ("", self.spec)
+        return (["chroot", root] if root else []) + [path, "-S"]
+
+    def launch_counts(self):
+        """From the program's first line on: 100 rounds more are 200 lines more."""
+        seen = []
+        for n in 100, 200, 200:
+            p, report = self.launched(self.python() + ["-c", "def work(n):\n    for i in range(n):\n        n += i\nwork(%d)" % n])
+            self.assertEqual(p.wait(20), 0)
+            counts = report()
+            self.assertNotIn("error", counts)
+            seen.append(counts["counts"]["line"])
+        self.assertEqual([seen[1] - seen[0], seen[2] - seen[1]], [200, 0])
+
+    def launch_through(self):
+        """Through a shell, env, a fork and an exec; input, output, status and signals are the program's own."""
+        program = "import sys; print(sys.stdin.readline().strip()); sys.exit(7)"
+        for before in ["sh", "-c", 'true | cat; "$@"', "sh"], ["env", "A=1"], ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh"]:
+            with self.subTest(before[-1]):
+                p, report = self.launched(before + self.python() + ["-c", program], stdin=subprocess.PIPE)
+                p.stdin.write(b"said\n")
+                p.stdin.close()
+                if "kill" in " ".join(before):
+                    time.sleep(0.3)
+                    with open("/proc/%d/task/%d/children" % (p.pid, p.pid)) as f:
+                        child = int(f.read().split()[0])
+                    with open("/proc/%d/stat" % child) as f:
+                        self.assertIn(f.read().rsplit(") ")[1][0], "tT")
+                    os.kill(child, signal.SIGCONT)
+                self.assertEqual(p.stdout.read(), b"said\n")
+                self.assertEqual(p.wait(20), 7)
+                self.assertGreater(report()["counts"]["line"], 0)
+        p, report = self.launched(self.python() + ["-c", "import os; os.kill(os.getpid(), 15)"])
+        self.assertEqual(p.wait(20), -15)
+
+    def launch_is_let_go(self):
+        """Nobody is traced once the program runs, and all go on without us."""
+        program = "import os, time; print(os.getpid(), flush=True); time.sleep(0.5)"
+        p, _ = self.launched(["sh", "-c", '"$@"; echo "status $?"', "sh"] + self.python() + ["-c", program], env={"CTREC_FAULT": "launched"})
+        pid = int(Lines(p.stdout).next(20))
+        self.assertEqual(p.wait(20), 99)
+        with open("/proc/%d/status" % pid) as f:
+            self.assertIn("TracerPid:\t0\n", f.read())
+        self.assertEqual(p.stdout.read(), b"status 0\n")
+
+
 class Errors(unittest.TestCase):
+    def test_launch_without_python(self):
+        with tempfile.NamedTemporaryFile(mode="r") as report:
+            p = subprocess.run([TOOL, BLOB, report.name, "run", "sh", "-c", "true; exit 5"])
+            self.assertEqual(p.returncode, 5)
+            self.assertEqual(json.load(report)["error"], "ERR_NOT_PYTHON")
+
+    def test_launch_unprivileged(self):
+        if os.geteuid() != 0:
+            self.skipTest("takes root")
+        with tempfile.TemporaryDirectory() as d:
+            os.chmod(d, 0o777)
+            p = subprocess.run([TOOL, BLOB, d + "/report", "run", "/usr/bin/python3", "-S", "-c", "x = 1"],
+                               preexec_fn=lambda: (os.setgroups([]), os.setgid(65534), os.setuid(65534)))
+            self.assertEqual(p.returncode, 0)
+            with open(d + "/report") as f:
+                self.assertGreater(json.load(f)["counts"]["line"], 0)
+
     def test_zombie(self):
         p = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         self.addCleanup(p.wait)
@@ -575,6 +649,7 @@ class Errors(unittest.TestCase):
             Tool(self, p.pid, preexec_fn=lambda: (os.setgroups([]), os.setgid(65534), os.setuid(65534)))
 
 
+HELPERS = ("target", "tool", "monitored", "stops", "launched", "python")
 ONLY_OLD = ("traced_already",)
 
 
@@ -582,7 +657,7 @@ def make():
     for minor in MINORS:
         for spec in pythons(minor):
             version = tuple(map(int, version_of(spec).split(".")))
-            names = [n for n, f in vars(Scenario).items() if callable(f) and n not in ("target", "tool", "monitored", "stops")]
+            names = [n for n, f in vars(Scenario).items() if callable(f) and n not in HELPERS]
             methods = {}
             for n in names:
                 if n not in ONLY_OLD or version < (3, 12):
