@@ -7,14 +7,18 @@
  * a thread that we stop anywhere, so it must not need a lock that this very thread
  * holds: the queue's (3.12: a semaphore, 3.13+: PyMutex) and, from 3.13 on, gil->mutex
  * (signal_active_thread(), Python/ceval_gil.c). The locks tell, read while the thread
- * stands: the queue's is free, and gil->mutex is free or has another owner. Else it
- * runs on, and we try again. Neither malloc nor the GIL is needed, so any thread will do,
- * one that sleeps in the kernel too.
+ * stands: the queue's is free, and gil->mutex is free or has another owner. Nor may the
+ * owner of gil->mutex wait for this thread: pthread_cond_signal() waits until the
+ * woken ones have left pthread_cond_wait(), so from 3.13 on the thread must not be in a
+ * wait for the GIL: it holds it, or is in the eval loop or the page, or in a system call
+ * other than a futex of the GIL's. Else it runs on, and we try again. Neither malloc
+ * nor the GIL is needed, so one that sleeps in the kernel will do.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "page/fault.h"
@@ -32,6 +36,7 @@
 /* interp->ceval: gil, own_gil, pending.{busy,lock} or .{handling_thread,mutex}: offsetof() gives
  * the same distance from gil to the lock in 3.12.1, 3.13.0, 3.13.5 and 3.14 (pycore_ceval_state.h). */
 #define GIL_TO_PENDING_LOCK 24
+#define GIL_SIZE 512 /* more than struct _gil_runtime_state has */
 
 /* The thread's id as it sees it itself (in its pid namespace). */
 static pid_t inner_tid(pid_t pid, pid_t tid)
@@ -76,8 +81,6 @@ static bool gil_mutex_free(struct page *p, uint64_t interp, pid_t inner)
 	struct { int lock; unsigned count; int owner; } mutex;
 	uint64_t gil;
 
-	if (p->l.python == PAGE_OLDEST_MONITORING)
-		return true; /* not taken */
 	if (page_read(p, interp + p->l.interp_gil, &gil, 8) < 0 ||
 	    page_read(p, gil + p->l.gil_mutex, &mutex, sizeof(mutex)) < 0)
 		return false;
@@ -86,10 +89,45 @@ static bool gil_mutex_free(struct page *p, uint64_t interp, pid_t inner)
 	return !mutex.lock || (mutex.owner && mutex.owner != inner);
 }
 
+/* The id of the thread that holds the GIL, as it sees it itself; 0: none. */
+static uint64_t gil_holder(struct page *p, uint64_t interp)
+{
+	uint64_t gil, tstate = 0, native = 0;
+	int locked = 0;
+
+	if (page_read(p, interp + p->l.interp_gil, &gil, 8) < 0 ||
+	    page_read(p, gil + p->l.gil_locked, &locked, 4) < 0 || locked != 1 ||
+	    page_read(p, gil + p->l.gil_last_holder, &tstate, 8) < 0 || !tstate ||
+	    page_read(p, tstate + p->l.tstate_native_thread_id, &native, 8) < 0)
+		return 0;
+	return native;
+}
+
+/* From 3.13 on: does it surely not wait for the GIL? */
+static bool outside_gil(struct page *p, struct tracee *t, uint64_t interp, pid_t inner)
+{
+	struct user_regs_struct regs;
+	uint64_t gil;
+
+	if (tracee_get_regs(t, &regs) < 0 || page_read(p, interp + p->l.interp_gil, &gil, 8) < 0)
+		return false;
+	if ((regs.rip >= p->eval_start && regs.rip < p->eval_end) ||
+	    (regs.rip >= p->base && regs.rip < p->base + PAGE_TEXT))
+		return true;
+	if ((long)regs.orig_rax >= 0) /* the cond and mutex words lie in struct _gil_runtime_state */
+		return regs.orig_rax != SYS_futex || regs.rdi - gil >= GIL_SIZE;
+	return gil_holder(p, interp) == (uint64_t)inner;
+}
+
 /* May this stopped thread run the call? */
 static bool may_call(struct page *p, struct tracee *t, uint64_t interp)
 {
-	return queue_free(p, interp) && gil_mutex_free(p, interp, inner_tid(t->pid, t->tid));
+	pid_t inner = inner_tid(t->pid, t->tid);
+
+	if (!queue_free(p, interp))
+		return false;
+	return p->l.python == PAGE_OLDEST_MONITORING ||
+	       (gil_mutex_free(p, interp, inner) && outside_gil(p, t, interp, inner));
 }
 
 static uint64_t result_at(const struct page *p)
@@ -177,13 +215,8 @@ static int try_thread(struct page *p, pid_t tid, uint64_t interp, uint64_t funct
 static int by_merit(struct page *p, uint64_t interp, pid_t *tids, unsigned max)
 {
 	int n = tracee_list(p->t->pid, tids, max), front = 0;
-	uint64_t gil, tstate = 0, native = 0;
-	int locked = 0;
+	uint64_t native = gil_holder(p, interp);
 
-	if (page_read(p, interp + p->l.interp_gil, &gil, 8) == 0 &&
-	    page_read(p, gil + p->l.gil_locked, &locked, 4) == 0 && locked == 1 &&
-	    page_read(p, gil + p->l.gil_last_holder, &tstate, 8) == 0 && tstate)
-		page_read(p, tstate + p->l.tstate_native_thread_id, &native, 8);
 	for (int pass = 0; pass < 2; pass++)
 		for (int i = front; i < n; i++) {
 			pid_t tid = tids[i];

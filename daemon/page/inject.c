@@ -46,6 +46,7 @@ static const struct { const char *name; size_t offset; unsigned from, to; } expo
 	API(api.err_clear, "PyErr_Clear", 12, 99),
 	API(api.decref, "Py_DecRef", 12, 99),
 	API(add_pending_call, "_PyEval_AddPendingCall", 12, 99),
+	API(eval_start, "_PyEval_EvalFrameDefault", 12, 99),
 #undef API
 };
 #define EXPORTED (sizeof(exported) / sizeof(exported[0]))
@@ -67,6 +68,8 @@ static int take_symbol(void *ctx, const char *name, const GElf_Sym *sym)
 		    strcmp(name, exported[i].name) != 0)
 			continue;
 		*to = sym->st_value + w->bias;
+		if (to == &w->p->eval_start)
+			w->p->eval_end = *to + sym->st_size;
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@ struct page {
 	uint64_t runtime;
 	struct page_api api;
 	uint64_t add_pending_call;	   /* 3.12+ */
+	uint64_t eval_start, eval_end;	   /* _PyEval_EvalFrameDefault */
 	uint8_t *text;			   /* PAGE_TEXT bytes: the blob, zeros, the stub */
 	struct page_entry entry;
 	size_t data_size;
