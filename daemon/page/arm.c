@@ -118,8 +118,6 @@ struct traced {
 static int read_traced(struct page *p, uint64_t tstate, struct traced *t)
 {
 	const struct ctrec_layout *l = &p->l;
-	unsigned size = l->python == (3 << 8 | 11) ? 1 : 4;
-
 	memset(t, 0, sizeof(*t));
 	if (page_read(p, tstate + l->tstate_c_tracefunc - 8u, &t->c_profilefunc, 32) < 0 ||
 	    page_read(p, tstate + l->tstate_tracing, &t->tracing, 4) < 0)
@@ -130,18 +128,17 @@ static int read_traced(struct page *p, uint64_t tstate, struct traced *t)
 		return -ERR_TARGET_MEMORY;
 	if (t->use_at && l->tstate_cframe && !l->tstate_use_tracing)
 		t->use_at += l->cframe_use_tracing;
-	if (t->use_at && page_read(p, t->use_at, &t->use, size) < 0)
+	if (t->use_at && page_read(p, t->use_at, &t->use, page_use_size(p)) < 0)
 		return -ERR_TARGET_MEMORY;
 	return 0;
 }
 
 static void put_use(struct page *p, struct writes *ws, const struct traced *t, bool on)
 {
-	bool byte = p->l.python == (3 << 8 | 11);
-	uint32_t value = !on ? 0 : byte ? 255 : 1;
+	uint32_t value = on ? page_use_value(p) : 0;
 
 	if (t->use_at && t->tracing == 0)
-		put(ws, t->use_at, &value, byte ? 1 : 4);
+		put(ws, t->use_at, &value, page_use_size(p));
 }
 
 static uint64_t possible_at(struct page *p, const struct page_tstate *ts)
@@ -216,10 +213,17 @@ static int work_read(struct page *p, struct work *w)
 	return 0;
 }
 
+static void put_want(struct page *p, struct writes *ws, uint32_t want)
+{
+	put(ws, p->base + PAGE_ARMING + offsetof(struct page_arming, want), &want, sizeof(want));
+}
+
 static int arm_stopped(struct page *p, struct work *w)
 {
 	const uint64_t ours = p->base + p->entry.tracefunc;
 	int r = work_read(p, w);
+
+	put_want(p, &w->ws, 1);
 
 	for (int i = 0; r == 0 && i < w->n; i++)
 		if (w->tr[i].c_tracefunc != ours &&
@@ -244,6 +248,8 @@ static int disarm_stopped(struct page *p, struct work *w)
 {
 	const uint64_t ours = p->base + p->entry.tracefunc;
 	int r = work_read(p, w);
+
+	put_want(p, &w->ws, 0);
 
 	for (int i = 0; r == 0 && i < w->n; i++) {
 		struct page_chain *c = chain_find(&w->a, w->ts[i].addr);
@@ -369,6 +375,23 @@ static int change(struct page *p, struct tracee *stopped, bool arm)
 
 int page_arm(struct page *p, struct tracee *stopped) { return change(p, stopped, true); }
 int page_disarm(struct page *p) { return change(p, NULL, false); }
+
+int page_unarmed(struct page *p)
+{
+	struct page_tstate *ts;
+	int n, missing = 0;
+
+	if (p->l.python >= PAGE_OLDEST_MONITORING)
+		return 0;
+	ts = calloc(PAGE_TSTATES, sizeof(*ts));
+	if (!ts)
+		return err_set(ERR_NOMEM, "thread states");
+	n = page_tstates(p, ts, PAGE_TSTATES);
+	for (int i = 0; i < n; i++)
+		missing += !looks(p, ts[i].addr, true);
+	free(ts);
+	return n < 0 ? n : missing;
+}
 
 int page_armed(struct page *p)
 {

@@ -10,7 +10,7 @@
  * stands: the queue's is free, and gil->mutex is free or has another owner. Nor may the
  * owner of gil->mutex wait for this thread: pthread_cond_signal() waits until the
  * woken ones have left pthread_cond_wait(), so from 3.13 on the thread must not be in a
- * wait for the GIL: it holds it, or is in the eval loop or the page, or in a system call
+ * wait for the GIL: it holds it, is the only one, or is in the eval loop or the page, or in a system call
  * other than a futex of the GIL's. Else it runs on, and we try again. Neither malloc
  * nor the GIL is needed, so one that sleeps in the kernel will do.
  */
@@ -103,6 +103,13 @@ static uint64_t gil_holder(struct page *p, uint64_t interp)
 	return native;
 }
 
+static bool is_alone(pid_t pid)
+{
+	pid_t tids[2];
+
+	return tracee_list(pid, tids, 2) == 1;
+}
+
 /* From 3.13 on: does it surely not wait for the GIL? */
 static bool outside_gil(struct page *p, struct tracee *t, uint64_t interp, pid_t inner)
 {
@@ -116,7 +123,7 @@ static bool outside_gil(struct page *p, struct tracee *t, uint64_t interp, pid_t
 		return true;
 	if ((long)regs.orig_rax >= 0) /* the cond and mutex words lie in struct _gil_runtime_state */
 		return regs.orig_rax != SYS_futex || regs.rdi - gil >= GIL_SIZE;
-	return gil_holder(p, interp) == (uint64_t)inner;
+	return gil_holder(p, interp) == (uint64_t)inner || is_alone(p->t->pid);
 }
 
 /* May this stopped thread run the call? */

@@ -393,7 +393,20 @@ static int map_by_any(struct page *p, uint64_t base)
 
 static int fill_arming(struct page *p, bool fresh)
 {
-	struct page_arming a = { .api = p->api };
+	const struct ctrec_layout *l = &p->l;
+	const struct page_arming a = {
+		.api = p->api,
+		.tracing = {
+			.tstate_next = l->tstate_next, .tstate_interp = l->tstate_interp,
+			.interp_threads_head = l->interp_threads_head, .tstate_tracing = l->tstate_tracing,
+			.tstate_c_tracefunc = l->tstate_c_tracefunc,
+			.tstate_use_tracing = l->tstate_use_tracing, .tstate_cframe = l->tstate_cframe,
+			.cframe_use_tracing = l->cframe_use_tracing, .use_size = page_use_size(p),
+			.use_value = page_use_value(p),
+			.runtime_tracing_possible = l->runtime_tracing_possible,
+			.interp_tracing_possible = l->interp_tracing_possible,
+		},
+	};
 	const uint64_t alive = 1, magic = PAGE_MAGIC;
 	uint64_t at = p->base + PAGE_ARMING;
 

@@ -68,6 +68,10 @@ const struct page_stats *page_stats(const struct page *p);
 int page_arm(struct page *p, struct tracee *stopped);
 /* The reverse; who traced before does so again. 0: done; 1: queued; errors as above. */
 int page_disarm(struct page *p);
+/* Up to 3.11: how many thread states do not call the page, because the program has set a trace
+ * function since; page_arm() brings them back. Stops nothing, so the list may be torn:
+ * -ERR_TARGET_LAYOUT then, to be asked again. 0 from 3.12 on. */
+int page_unarmed(struct page *p);
 /* 3.12+: 1: installed; 0: not (yet, or no more); -ERR_TARGET_LAYOUT: the interpreter refused,
  * -ERR_TARGET_GONE. Stops nothing. */
 int page_armed(struct page *p);

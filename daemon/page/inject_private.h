@@ -34,6 +34,10 @@ static inline int page_read(struct page *p, uint64_t at, void *to, size_t len)
 	return p->t->mem.read(&p->t->mem, (remote_t){ at }, to, len);
 }
 
+/* use_tracing: int and 1, in 3.11 a byte and 255 (Include/cpython/pystate.h) */
+static inline unsigned page_use_size(const struct page *p) { return p->l.python == (3 << 8 | 11) ? 1 : 4; }
+static inline unsigned page_use_value(const struct page *p) { return p->l.python == (3 << 8 | 11) ? 255 : 1; }
+
 /* Thread states of all interpreters, bounded and checked; how many, -ERR_TARGET_LAYOUT. */
 #define PAGE_TSTATES THREADS_MAX
 struct page_tstate {

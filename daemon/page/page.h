@@ -102,6 +102,16 @@ struct page_chain {
 	ev_u64 traceobj;  /* c_traceobj, which stays where it is: its reference is the thread state's */
 };
 
+/* Up to 3.11: where a thread state is armed (struct ctrec_layout), for threads that start later. */
+struct page_tracing {
+	ev_u16 tstate_next, tstate_interp, interp_threads_head;
+	ev_u16 tstate_tracing, tstate_c_tracefunc;
+	ev_u16 tstate_use_tracing;	 /* 0: cframe_use_tracing below *tstate_cframe */
+	ev_u16 tstate_cframe, cframe_use_tracing;
+	ev_u16 use_size, use_value;	 /* bytes of use_tracing, and what arms it */
+	ev_u16 runtime_tracing_possible, interp_tracing_possible; /* 0: there is none */
+};
+
 enum page_install_state { /* 3.12+ */
 	PAGE_UNINSTALLED = 0, /* or taken back */
 	PAGE_INSTALLED = 1,   /* callbacks are registered */
@@ -110,13 +120,16 @@ enum page_install_state { /* 3.12+ */
 
 struct page_arming {
 	ev_u64 magic;  /* PAGE_MAGIC once the daemon has filled it */
-	ev_u32 want;   /* the daemon's: 1: armed, 0: not. install and uninstall obey it, not their name,
-			* so that one that was queued and overtaken does no harm */
+	ev_u32 want;   /* the daemon's: 1: armed, 0: not. The page arms nothing without it; install and
+			* uninstall obey it, not their name, so that one that was queued and overtaken
+			* does no harm */
 	ev_u32 state;  /* the page's: enum page_install_state */
 	ev_u32 failed; /* the page's: the step of install that failed */
 	ev_u32 nchain; /* entries of chain in use or freed; an entry is written before it counts */
 	ev_u64 result; /* of the engine's last call */
 	struct page_api api;
+	struct page_tracing tracing;
+	ev_u64 head; /* the page's: newest thread state it has looked at */
 	struct page_callbacks callbacks;
 	struct page_chain chain[PAGE_CHAINED];
 };

@@ -2,6 +2,7 @@
 /*
  * inject_blob.c: a page that only counts: events by kind, of all code and of one code object.
  */
+#include "page/code/arm.h"
 #include "page/code/install.h"
 #include "inject_blob.h"
 
@@ -34,7 +35,7 @@ static ev_u64 at(ev_u64 p, ev_u64 offset) { return *(const ev_u64 *)(p + offset)
 /* Up to 3.11. The entry whose object is what we were given traced before us. */
 __attribute__((used)) int blob_tracefunc(ev_u64 self, ev_u64 frame, int what, ev_u64 arg)
 {
-	const struct page_arming *a = arming();
+	struct page_arming *a = arming();
 	struct blob_data *d = data();
 	ev_u64 tstate = ((ev_u64 (*)(void))a->api.current_tstate)();
 
@@ -42,6 +43,7 @@ __attribute__((used)) int blob_tracefunc(ev_u64 self, ev_u64 frame, int what, ev
 		ev_u64 inner = d->l.frameobj_frame ? at(frame, d->l.frameobj_frame) : frame;
 
 		count(what, at(inner, d->l.frame_code));
+		page_arm_new(a, tstate, (ev_u64)blob_tracefunc);
 	}
 	for (unsigned i = 0; i < a->nchain && i < PAGE_CHAINED; i++)
 		if (a->chain[i].tracefunc && a->chain[i].tstate == tstate)

@@ -7,7 +7,7 @@
  *
  * With a PID it reads commands from stdin, one a line, and answers each with one line of JSON:
  *
- *	map | arm | disarm | armed | wait | unwait | code ADDRESS | counts | zero | stats
+ *	map | arm | disarm | armed | unarmed | wait | unwait | code ADDRESS | counts | zero | stats
  *	cycle N     N times arm and disarm
  *	quit
  *
@@ -193,6 +193,8 @@ static int command(struct tool *x, char *line)
 		answer(page_disarm(x->p));
 	else if (strcmp(line, "armed") == 0)
 		answer(page_armed(x->p));
+	else if (strcmp(line, "unarmed") == 0)
+		answer(page_unarmed(x->p));
 	else if (strcmp(line, "wait") == 0)
 		answer(page_wait_armed(x->p, 1, WAIT_NS));
 	else if (strcmp(line, "unwait") == 0)
