@@ -284,6 +284,7 @@ static int run(struct tool *x, const char *report, char **argv)
 		printf("}\n");
 	}
 	fflush(stdout);
+	tidy(x);
 	if (WIFSIGNALED(status)) {
 		signal(WTERMSIG(status), SIG_DFL);
 		raise(WTERMSIG(status));
@@ -291,9 +292,17 @@ static int run(struct tool *x, const char *report, char **argv)
 	return WEXITSTATUS(status);
 }
 
+static void tidy(struct tool *x)
+{
+	page_free(x->p);
+	python_info_deinit(&x->info);
+	target_free(x->t);
+	free(x->text);
+}
+
 int main(int argc, char **argv)
 {
-	struct tool x = { 0 };
+	struct tool x = { .info.exe.fd = -1 };
 	char line[256];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -311,9 +320,6 @@ int main(int argc, char **argv)
 		if (!command(&x, line))
 			break;
 	}
-	page_free(x.p);
-	python_info_deinit(&x.info);
-	target_free(x.t);
-	free(x.text);
+	tidy(&x);
 	return 0;
 }
