@@ -216,6 +216,14 @@ static int command(struct tool *x, char *line)
 	return 1;
 }
 
+static void tidy(struct tool *x)
+{
+	page_free(x->p);
+	python_info_deinit(&x->info);
+	target_free(x->t);
+	free(x->text);
+}
+
 /* At Py_RunMain: everything there and then. */
 static int found(void *ctx, struct target *t, struct python_info *info, const struct ctrec_layout *layout,
 		 struct tracee *stopped, bool *keep)
@@ -290,14 +298,6 @@ static int run(struct tool *x, const char *report, char **argv)
 		raise(WTERMSIG(status));
 	}
 	return WEXITSTATUS(status);
-}
-
-static void tidy(struct tool *x)
-{
-	page_free(x->p);
-	python_info_deinit(&x->info);
-	target_free(x->t);
-	free(x->text);
 }
 
 int main(int argc, char **argv)
