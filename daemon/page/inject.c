@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inject.c: the page mapped into a live process.
+ * inject.c: a page for a live process: prepared, and filled once it is mapped.
  *
- * The target makes a memfd, we take it (pidfd_getfd), write the text, set the
- * size and seal it so that no one can shrink it under our mapping, then the
- * target maps it: a reservation first, the pieces into it. A daemon that dies
- * half-way leaves a reservation or a descriptor behind, nothing that runs.
+ * Symbols, text and addresses are prepared here, and a page that is there
+ * already is found; map.c has the system calls in the target.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/memfd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "page/fault.h"
 #include "page/inject_private.h"
 #include "target/elf.h"
 #include "target/maps.h"
 #include "util/err.h"
-#include "util/io.h"
 
-#define NAME "ctrec-page"
 #define DATA_MOST (1ull << 32)
-#define THREADS_TRIED 16 /* threads asked before page_map() gives up */
 
 /* ---- preparing ---- */
 
@@ -189,7 +176,7 @@ static uint64_t find_mapped(struct page *p)
 		const struct mapping *m = &maps.m[i];
 
 		if (!m->exec || m->offset || m->end - m->start != PAGE_TEXT ||
-		    strncmp(m->path, "/memfd:" NAME, strlen("/memfd:" NAME)) != 0)
+		    strncmp(m->path, "/memfd:" PAGE_NAME, strlen("/memfd:" PAGE_NAME)) != 0)
 			continue;
 		for (size_t k = i; k < maps.n && maps.m[k].start <= m->start + PAGE_DATA; k++)
 			if (maps.m[k].start == m->start + PAGE_DATA && maps.m[k].offset == PAGE_DATA &&
@@ -201,195 +188,6 @@ static uint64_t find_mapped(struct page *p)
 }
 
 /* ---- mapping ---- */
-
-static int remote_failed(long ret, const char *what)
-{
-	errno = -ret;
-	return err_set(ret == -EPERM || ret == -EACCES ? ERR_NO_PRIVILEGE :
-		       ret == -ENOMEM ? ERR_NOMEM : ERR_IO, "%s in the target: %m", what);
-}
-
-/* As mmap(2) there; the address must be the one asked for, if one was. */
-static int remote_mmap(struct remote *r, uint64_t *at, size_t len, int prot, int flags, int fd, uint64_t offset)
-{
-	const uint64_t args[6] = { *at, len, prot, flags, fd, offset };
-	long ret;
-	int rc = remote_syscall(r, &ret, SYS_mmap, args);
-
-	if (rc < 0)
-		return rc;
-	if (ret < 0 && ret > -4096)
-		return remote_failed(ret, "mmap");
-	if (flags & MAP_FIXED && (uint64_t)ret != *at)
-		return err_set(ERR_TARGET_LAYOUT, "mmap gave another address");
-	*at = ret;
-	return 0;
-}
-
-static int remote_memfd(struct remote *r, int *fd)
-{
-	uint64_t args[6] = { r->text, MFD_CLOEXEC | MFD_ALLOW_SEALING };
-	long ret;
-	int rc;
-
-	if (remote_write(r->t->pid, r->text, NAME, sizeof(NAME)) < 0)
-		return err_set(ERR_TARGET_MEMORY, "stack of thread %d", (int)r->t->tid);
-	rc = remote_syscall(r, &ret, SYS_memfd_create, args);
-	if (rc == 0 && ret == -EACCES) { /* vm.memfd_noexec=2 asks for MFD_NOEXEC_SEAL */
-		args[1] |= 8;
-		rc = remote_syscall(r, &ret, SYS_memfd_create, args);
-	}
-	if (rc < 0)
-		return rc;
-	if (ret < 0)
-		return remote_failed(ret, "memfd_create");
-	*fd = ret;
-	return 0;
-}
-
-/* The target's descriptor as one of ours. */
-static int take_fd(struct page *p, int remote_fd)
-{
-	char path[64];
-	int fd = syscall(SYS_pidfd_getfd, p->t->pidfd, remote_fd, 0);
-
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)p->t->pid, remote_fd);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? err_set(ERR_NO_PRIVILEGE, "%s: %m", path) : fd;
-}
-
-/* Text, size and seals; the data mapped here. */
-static int fill_memfd(struct page *p, int fd)
-{
-	void *data;
-
-	if (pwrite(fd, p->text, PAGE_TEXT, 0) != PAGE_TEXT ||
-	    ftruncate(fd, (off_t)(PAGE_DATA + p->data_size)) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return err_set(ERR_IO, "the page's memory: %m");
-	data = mmap(NULL, p->data_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, PAGE_DATA);
-	if (data == MAP_FAILED)
-		return err_set(ERR_NOMEM, "%zu bytes of shared data: %m", p->data_size);
-	if (p->data)
-		munmap(p->data, p->data_size);
-	p->data = data;
-	return 0;
-}
-
-static int map_new(struct page *p, struct remote *r, int fd)
-{
-	const size_t anon = PAGE_DATA - PAGE_ALIVE;
-	uint64_t base = 0, at;
-	long ret;
-	int rc = remote_mmap(r, &base, PAGE_DATA + p->data_size, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	fault_point("map-reserved");
-	at = base;
-	if (rc == 0)
-		rc = remote_mmap(r, &at, PAGE_TEXT, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, fd, 0);
-	at = base + PAGE_ALIVE;
-	if (rc == 0)
-		rc = remote_mmap(r, &at, anon, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	if (rc == 0)
-		rc = remote_syscall(r, &ret, SYS_madvise,
-				    (uint64_t[6]){ base + PAGE_ALIVE, 4096, MADV_WIPEONFORK });
-	if (rc == 0 && ret < 0)
-		rc = remote_failed(ret, "madvise(MADV_WIPEONFORK)");
-	if (rc == 0)
-		p->base = base;
-	return rc;
-}
-
-/* What the diverted thread does. base: of a page to take over, or 0. */
-static int map_in(struct page *p, struct remote *r, uint64_t base)
-{
-	_cleanup_fd_ int fd = -1;
-	int remote_fd = -1, rc = remote_memfd(r, &remote_fd), closed;
-	uint64_t at;
-	long ret;
-
-	fault_point("map-memfd");
-	if (rc < 0)
-		return rc;
-	fd = take_fd(p, remote_fd);
-	rc = fd < 0 ? fd : fill_memfd(p, fd);
-	if (rc == 0 && !base)
-		rc = map_new(p, r, remote_fd);
-	else if (rc == 0)
-		p->base = base;
-	at = p->base + PAGE_DATA;
-	if (rc == 0)
-		rc = remote_mmap(r, &at, p->data_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-				 remote_fd, PAGE_DATA);
-	fault_point("map-data");
-	closed = remote_syscall(r, &ret, SYS_close, (uint64_t[6]){ remote_fd });
-	return rc < 0 ? rc : closed;
-}
-
-/* Everything in a stopped thread. 0, or an error; *again: another thread may do better. */
-static int map_by(struct page *p, struct tracee *t, uint64_t base, bool *again)
-{
-	struct remote r;
-	int rc = remote_begin(&r, t, &p->g), ended;
-
-	*again = rc == -ERR_TARGET_MEMORY;
-	if (rc < 0)
-		return rc;
-	rc = map_in(p, &r, base);
-	*again = rc == -ERR_TARGET_MEMORY;
-	ended = remote_end(&r);
-	return rc < 0 ? rc : ended;
-}
-
-/* Running threads first: a wait that gives EINTR after a stop is left alone if possible. */
-static int list_threads(struct page *p, pid_t *tids, unsigned max)
-{
-	int n = tracee_list(p->t->pid, tids, max), front = 0;
-
-	for (int i = 0; i < n; i++)
-		if (tracee_state(p->t->pid, tids[i]) == 'R') {
-			pid_t tid = tids[i];
-
-			tids[i] = tids[front];
-			tids[front++] = tid;
-		}
-	return n;
-}
-
-static int map_by_any(struct page *p, uint64_t base)
-{
-	pid_t tids[THREADS_MAX];
-	int n = list_threads(p, tids, THREADS_MAX);
-	int rc = n < 0 ? n : err_set(ERR_TARGET_GONE, "process %d", (int)p->t->pid);
-
-	for (int i = 0; i < n && i < THREADS_TRIED; i++) {
-		struct tracee t;
-		bool again = true;
-		uint64_t begun;
-
-		rc = tracee_seize(&t, p->t->pid, tids[i], PTRACE_O_TRACESYSGOOD);
-		if (rc == -ERR_TARGET_GONE)
-			continue;
-		if (rc < 0)
-			break;
-		begun = io_now_ns();
-		rc = tracee_interrupt(&t);
-		if (rc == 0)
-			rc = tracee_wait_stop(&t, begun + TRACEE_STOP_NS / 4);
-		if (rc == 0)
-			rc = map_by(p, &t, base, &again);
-		tracee_detach(&t);
-		if (rc == 0)
-			page_count_stop(p, io_now_ns() - begun);
-		if (rc == 0 || !again)
-			break;
-	}
-	return rc;
-}
 
 static int fill_arming(struct page *p, bool fresh)
 {
@@ -420,11 +218,10 @@ static int fill_arming(struct page *p, bool fresh)
 int page_map(struct page *p, struct tracee *stopped)
 {
 	uint64_t base = find_mapped(p);
-	bool again;
 	int rc;
 
 	p->base = 0;
-	rc = stopped ? map_by(p, stopped, base, &again) : map_by_any(p, base);
+	rc = map_page(p, stopped, base);
 	if (rc == 0)
 		rc = fill_arming(p, !base);
 	if (rc < 0)

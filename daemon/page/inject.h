@@ -3,7 +3,7 @@
  * inject.h: the probe page in a live CPython: mapped, armed, disarmed.
  *
  *	page_new      everything is prepared, nothing is stopped
- *	page_map      one thread is stopped and runs seven system calls
+ *	page_map      threads run some system calls, in one stop or one a call
  *	              (the caller fills page_data())
  *	page_arm      the interpreter calls the page
  *	page_disarm   it does not any more

@@ -45,6 +45,10 @@ struct page_tstate {
 };
 int page_tstates(struct page *p, struct page_tstate *to, unsigned max);
 
+#define PAGE_NAME "ctrec-page" /* of the memfd, as /proc/PID/maps shows it; something may follow */
+/* map.c: maps the page (base 0), or new data for the one at base; sets p->base, p->data. */
+int map_page(struct page *p, struct tracee *stopped, uint64_t base);
+
 /* arm.c: 3.8 to 3.11 */
 int arm_trace(struct page *p, struct tracee *stopped);
 int disarm_trace(struct page *p);

@@ -70,12 +70,17 @@ _Static_assert(offsetof(struct sigframe, mask) == 40 + 256, "struct ucontext of 
 
 /*
  * Called by setting the registers: rax function, rdi rsi rdx rcx arguments, rbx where
- * the result goes, rsp at an aligned address above which the signal frame lies.
+ * the result goes, rsp at an aligned address above which the signal frame lies. A
+ * system call is entered at remote_stub_syscall, with all of its own registers.
  * getpid marks the end for who traces it; then rt_sigreturn.
  */
 __asm__(".pushsection .rodata\n"
 	"remote_stub_begin:\n"
 	"	call *%rax\n"
+	"	jmp 1f\n"
+	"remote_stub_syscall:\n"
+	"	syscall\n"
+	"1:\n"
 	"	mov %rax, (%rbx)\n"
 	"	mov $39, %eax\n"
 	"	syscall\n"
@@ -85,6 +90,7 @@ __asm__(".pushsection .rodata\n"
 	"remote_stub_end:\n"
 	".popsection\n");
 extern const uint8_t remote_stub_begin[] __attribute__((visibility("hidden")));
+extern const uint8_t remote_stub_syscall[] __attribute__((visibility("hidden")));
 extern const uint8_t remote_stub_marker[] __attribute__((visibility("hidden")));
 extern const uint8_t remote_stub_end[] __attribute__((visibility("hidden")));
 
@@ -259,29 +265,66 @@ static int wait_exit(struct remote *r, uint64_t rip, uint64_t until, struct user
 	return err_set(ERR_BUSY, "an injected call in thread %d makes no end", (int)r->t->tid);
 }
 
-int remote_syscall(struct remote *r, long *ret, long nr, const uint64_t args[6])
+static void syscall_regs(const struct remote *r, struct user_regs_struct *regs, long nr, const uint64_t args[6])
 {
-	struct user_regs_struct regs = r->saved;
-	int rc;
+	*regs = r->saved;
+	regs->rip = r->g->syscall;
+	regs->rsp = r->sp;
+	regs->rax = nr;
+	regs->orig_rax = -1;
+	regs->rdi = args[0];
+	regs->rsi = args[1];
+	regs->rdx = args[2];
+	regs->r10 = args[3];
+	regs->r8 = args[4];
+	regs->r9 = args[5];
+}
 
-	regs.rip = r->g->syscall;
-	regs.rsp = r->sp;
-	regs.rax = nr;
-	regs.orig_rax = -1;
-	regs.rdi = args[0];
-	regs.rsi = args[1];
-	regs.rdx = args[2];
-	regs.r10 = args[3];
-	regs.r8 = args[4];
-	regs.r9 = args[5];
-	rc = tracee_set_regs(r->t, &regs);
+/* Off it goes with these; signals wait. */
+static int divert(struct remote *r, const struct user_regs_struct *regs)
+{
+	int rc = tracee_set_regs(r->t, regs);
+
 	if (rc == 0)
 		rc = tracee_set_mask(r->t, ~0ull);
 	fault_point("remote-set");
+	return rc;
+}
+
+int remote_syscall(struct remote *r, long *ret, long nr, const uint64_t args[6])
+{
+	struct user_regs_struct regs;
+	int rc;
+
+	syscall_regs(r, &regs, nr, args);
+	rc = divert(r, &regs);
 	if (rc == 0)
 		rc = wait_exit(r, r->g->syscall + 2, io_now_ns() + TRACEE_STOP_NS, &regs);
 	fault_point("remote-done");
 	*ret = regs.rax;
+	return rc;
+}
+
+bool remote_can_leave(const struct remote *r)
+{
+	/* not one that is in a system call: only get_signal() can restart it exactly;
+	 * nor one of a stopped job, which would not run */
+	return r->g->sigreturn && r->g->returns && (long)r->saved.orig_rax < 0 && !r->t->job_stop;
+}
+
+int remote_leave_syscall(struct remote *r, uint64_t stub, long nr, const uint64_t args[6], uint64_t result)
+{
+	struct user_regs_struct regs;
+	int rc;
+
+	syscall_regs(r, &regs, nr, args);
+	if (stub) {
+		regs.rip = stub + (remote_stub_syscall - remote_stub_begin);
+		regs.rsp = r->sp + 8;
+		regs.rbx = result;
+	}
+	rc = divert(r, &regs);
+	tracee_detach(r->t);
 	return rc;
 }
 
@@ -301,18 +344,9 @@ static int set_call(struct remote *r, uint64_t stub, uint64_t function, const ui
 	regs.rcx = args[3];
 	regs.rbx = result;
 	regs.eflags &= ~0x400ul; /* DF is clear where a function begins */
-	rc = tracee_set_regs(r->t, &regs);
-	if (rc == 0)
-		rc = tracee_set_mask(r->t, ~0ull);
+	rc = divert(r, &regs);
 	fault_point("call-set");
 	return rc;
-}
-
-bool remote_can_leave(const struct remote *r)
-{
-	/* not one that is in a system call: only get_signal() can restart it exactly;
-	 * nor one of a stopped job, which would not run */
-	return r->g->sigreturn && (long)r->saved.orig_rax < 0 && !r->t->job_stop;
 }
 
 int remote_leave(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4], uint64_t result)

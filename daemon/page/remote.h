@@ -59,6 +59,8 @@ int remote_call(struct remote *r, uint64_t stub, uint64_t function, const uint64
  */
 bool remote_can_leave(const struct remote *r);
 int remote_leave(struct remote *r, uint64_t stub, uint64_t function, const uint64_t args[4], uint64_t result);
+/* A system call in the same way; stub 0: there is none yet, and what it gave must show otherwise. */
+int remote_leave_syscall(struct remote *r, uint64_t stub, long nr, const uint64_t args[6], uint64_t result);
 /* Puts everything back. The thread stands in a stop (PTRACE_EVENT_STOP) from which
  * detaching or continuing leaves no trace. -ERR_TARGET_GONE. */
 int remote_end(struct remote *r);
