@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the tests and tells of each: run.py [--build DIR] [--only unit|fuzz|integration] [PATTERN...]
+"""Runs the tests and tells of each: run.py [--build DIR] [--only unit|sanitized|fuzz|integration] [PATTERN...]
 
 unit          DIR/tests/unit/test_* (Check; each of its tests counts) and DIR/tests/unit/layout_*
+sanitized     DIR/asan/tests/unit/test_*, the same built with ASAN=1
 fuzz          DIR/tests/fuzz/fuzz_*, some seconds each
 integration   tests/integration/test_*.py and tests/privilege/test_*.py: each unittest method in a process of its own, with a
               time limit (a method's attribute `timeout`, or TIMEOUT); a file without unittest is one test
@@ -84,8 +85,8 @@ def tail(text, lines=40):
 TAP = re.compile(r"(not )?ok \d+ - (.*)")
 
 
-def unit(binary, tally, wanted):
-    name = os.path.basename(binary)
+def unit(binary, tally, wanted, kind=""):
+    name = kind + os.path.basename(binary)
     if not wanted(name):
         return
     with tempfile.NamedTemporaryFile(suffix=".tap") as tap:
@@ -233,7 +234,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda n, f: sys.exit(128 + n))      # so that what runs is ended too
     a = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     a.add_argument("--build", default=os.path.join(ROOT, "build"))
-    a.add_argument("--only", choices=("unit", "fuzz", "integration"))
+    a.add_argument("--only", choices=("unit", "sanitized", "fuzz", "integration"))
     a.add_argument("pattern", nargs="*", help="run only tests with one of these in their name")
     o = a.parse_args()
     build = os.path.abspath(o.build)
@@ -254,6 +255,13 @@ def main():
             name = "layout_offsets_3%d" % minor
             if wanted(name) and not glob.glob(os.path.join(build, "tests/unit", name + "_?")):
                 tally.tell(name, "skip", 0, "needs the headers of CPython 3.%d" % minor)
+    if o.only in (None, "sanitized"):
+        found = binaries("../asan/tests/unit/test_*")
+        for b in found:
+            if os.path.exists(os.path.join(HERE, "unit", os.path.basename(b) + ".c")):
+                unit(b, tally, wanted, "sanitized ")
+        if not found and wanted("sanitized"):
+            tally.tell("sanitized", "skip", 0, "not built: make sanitized")
     if o.only in (None, "fuzz"):
         for c in sorted(glob.glob(os.path.join(HERE, "fuzz", "fuzz_*.c"))):
             b = os.path.join(build, "tests", "fuzz", os.path.basename(c)[:-2])

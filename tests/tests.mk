@@ -68,6 +68,12 @@ $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/tests/fuzz/libctrec.a
 
 units: $(unit_bin) $(test_tools)
 
+# The unit tests once more, in a build folder of their own: an address out of bounds, a leak or undefined behaviour ends them.
+sanitized:
+	$(Q)+$(MAKE) O=$(O)/asan ASAN=1 sanitized-tests
+
+sanitized-tests: $(unit_bin)
+
 fuzzers: $(fuzz_bin)
 
 check-unit: all units
@@ -76,6 +82,7 @@ check-unit: all units
 # In steps of their own make: what `deps` installs is looked for afresh.
 check: deps
 	$(Q)+$(MAKE) all units
+	$(Q)+$(MAKE) sanitized
 	$(Q)+$(if $(have_fuzzer),$(MAKE) fuzzers,echo "check: CAN'T RUN HERE: fuzzers: clang's fuzzer runtime (libclang-rt) is missing")
 	$(Q)$(PYTHON) tests/run.py --build $(O)
 
@@ -84,12 +91,7 @@ bench: all
 
 demo: deps
 	$(Q)+$(MAKE) all
-	$(Q)dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	cat tests/programs/sample.py && \
-	echo && echo "\$$ ctrec run -o DIR -- /usr/bin/python3 tests/programs/sample.py" && \
-	$(O)/ctrec run -o "$$dir" -- /usr/bin/python3 tests/programs/sample.py && \
-	echo && echo "\$$ ctrec print DIR/sample.ct" && \
-	$(O)/ctrec print "$$dir/sample.ct"
+	$(Q)packaging/demo.sh $(O)
 
 install: all
 	install -D -m 755 $(O)/ctrec $(DESTDIR)$(PREFIX)/bin/ctrec
@@ -99,4 +101,4 @@ install: all
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/ctrec/LICENSE
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/ctrec/README.md
 
-.PHONY: units fuzzers check check-unit bench demo install
+.PHONY: units sanitized sanitized-tests fuzzers check check-unit bench demo install
