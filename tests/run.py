@@ -37,6 +37,7 @@ class Tally:
     def tell(self, name, outcome, seconds, text=""):
         label = {"ok": "ok    ", "fail": "FAILED", "skip": "CAN'T RUN HERE:"}[outcome]
         if outcome == "skip":
+            text = " ".join(text.split())
             print("CAN'T RUN HERE: %s: %s" % (name, text), flush=True)
             self.skipped.append((name, text))
             return

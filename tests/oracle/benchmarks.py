@@ -31,7 +31,8 @@ def lay_out(folder):
                           "pyperformance==" + VERSION], capture_output=True, text=True)
     wheels = glob.glob(os.path.join(folder, "pyperformance-*.whl"))
     if not wheels:
-        raise Unavailable("pip can't download pyperformance: " + pip.stderr.strip()[-300:])
+        why = [r for r in pip.stderr.splitlines() if r.startswith("ERROR: ")] or pip.stderr.splitlines() or ["it said nothing"]
+        raise Unavailable("pip can't download pyperformance: " + why[-1])
     with zipfile.ZipFile(wheels[0]) as z:
         for n, p in paths.items():
             with open(p, "wb") as f:
