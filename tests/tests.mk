@@ -89,6 +89,10 @@ check: deps
 bench: all
 	$(Q)$(PYTHON) tests/bench/bench.py --build $(O)
 
+# 160 million events: minutes, and some GB in the temporary directory.
+bench-long: all
+	$(Q)$(PYTHON) tests/bench/long.py --build $(O)
+
 demo: deps
 	$(Q)+$(MAKE) all
 	$(Q)packaging/demo.sh $(O)
@@ -101,4 +105,4 @@ install: all
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/ctrec/LICENSE
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/ctrec/README.md
 
-.PHONY: units sanitized sanitized-tests fuzzers check check-unit bench demo install
+.PHONY: units sanitized sanitized-tests fuzzers check check-unit bench bench-long demo install
