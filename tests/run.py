@@ -238,6 +238,8 @@ def main():
     a.add_argument("--only", choices=("unit", "sanitized", "fuzz", "integration"))
     a.add_argument("pattern", nargs="*", help="run only tests with one of these in their name")
     o = a.parse_args()
+    for name in [n for n in os.environ if n.startswith("PYTHON")]:      # the same everywhere: PYTHONUNBUFFERED moves output
+        del os.environ[name]
     build = os.path.abspath(o.build)
     tally = Tally()
 

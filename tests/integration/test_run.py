@@ -150,7 +150,7 @@ class Streams(support.Recording):
                         "os.write(1, b'two')\n"
                         "ctypes.CDLL(None).write(2, b'three', 5)\n"
                         "x = 1\n"
-                        "sys.stderr.write('four')\n"
+                        "sys.stderr.write('four\\n')\n"
                         "os.writev(1, [b'fi', b've'])\n")
         m = self.model(self.record(s))
         where = {}
@@ -161,7 +161,7 @@ class Streams(support.Recording):
         self.assertEqual("".join(t for _, t in where[2]), "one\n")
         self.assertEqual(where[3], [("ioStdout", "two")])
         self.assertEqual(where[4], [("ioStderr", "three")])
-        self.assertEqual("".join(t for _, t in where[6]), "four")
+        self.assertEqual("".join(t for _, t in where[6]), "four\n")
         self.assertEqual("".join(t for _, t in where[7]), "five")
         self.assertEqual(sorted(where), [2, 3, 4, 6, 7])
 
