@@ -30,8 +30,7 @@ case $(grep -o '\[ERR_[A-Z_]*\]' "$dir/said" | head -n 1) in
 
 	demo: CAN'T RUN HERE: recording with $("$python" -VV 2>&1 | head -n 1)
 	  ctrec reads a program through the USDT probes of its interpreter. CPython has them when it was
-	  built with them (Debian 12's python3 was), and from 3.12 on not at all. This build of ctrec
-	  has no other way in, and records: $("$build/ctrec" --version | sed -n 's/^records //p')
+	  built with them (Debian 12's python3 was), and from 3.12 on not at all; this ctrec has no other way in.
 	END
 	;;
 '[ERR_NO_BPF]')
