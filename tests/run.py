@@ -51,8 +51,13 @@ class Tally:
     def last_line(self):
         if self.failed:
             print("\nfailed:\n  " + "\n  ".join(self.failed))
-        if self.skipped:
-            print("\nCAN'T RUN HERE:\n  " + "\n  ".join("%s: %s" % s for s in self.skipped))
+        reasons = {}
+        for name, why in self.skipped:
+            reasons.setdefault(why, []).append(name)
+        if reasons:
+            print("\nCAN'T RUN HERE:")
+        for why, names in reasons.items():
+            print("  %s: %s" % (", ".join(names) if len(names) < 5 else "%d tests from %s on" % (len(names), names[0]), why))
         tail = ", %d skipped" % len(self.skipped) if self.skipped else ""
         print("%d passed, %d failed%s" % (self.passed, len(self.failed), tail), flush=True)
         return 0 if self.passed and not self.failed else 1
