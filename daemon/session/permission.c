@@ -2,7 +2,8 @@
 /*
  * The rule of ptrace(2), applied to the peer on whose behalf the daemon acts:
  * real, effective and saved ids all the peer's, no capability it lacks, and
- * dumpable (the kernel gives /proc/PID of an undumpable process to root).
+ * dumpable (the kernel gives what is in /proc/PID of an undumpable process to
+ * root, though not /proc/PID itself: fs/proc/base.c, task_dump_owner).
  */
 #include "session/permission.h"
 
@@ -75,7 +76,7 @@ int permission_to_record(uid_t uid, gid_t gid, pid_t pid)
 			return err_set(ERR_NO_PRIVILEGE, "process %d runs as another user", pid);
 	if (strtoull(caps, NULL, 16))
 		return err_set(ERR_NO_PRIVILEGE, "process %d has capabilities", pid);
-	snprintf(path, sizeof(path), "/proc/%d", pid);
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	if (stat(path, &st) < 0)
 		return err_set(ERR_NO_PROCESS, "process %d: %m", pid);
 	if (st.st_uid != uid)
