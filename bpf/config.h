@@ -31,6 +31,7 @@ struct rec_config {
 	ev_u32 epoch;	    /* raised: every frame's next event is full */
 	ev_u64 page_order;  /* address of the count of events in the target's page; 0: events are ours */
 	ev_u32 verify_code; /* 1: no dealloc probe, compare fingerprints at each entry */
+	ev_u32 late;	    /* 1: threads have frames already when the gate opens */
 };
 
 #define REC_STORES 16384 /* code objects whose lines' stores are known */
@@ -49,13 +50,14 @@ struct rec_stats {
 
 /* Value of the map `procs`, keyed by thread-group id. */
 struct rec_proc {
-	ev_u64 out_file, err_file; /* struct file behind fds 1 and 2 at its exec */
+	ev_u64 out_file, err_file; /* struct file behind fds 1 and 2 at its exec, or PROC_FILES */
 	ev_u32 flags;		   /* PROC_* */
 	ev_u32 pad;
 };
 #define PROC_SEARCH 1	/* stop at exec: the daemon looks for a Python */
 #define PROC_RECORDED 2 /* a Python with probes on it */
 #define PROC_OUTPUT 4	/* its output is recorded */
+#define PROC_FILES 8	/* out_file and err_file are not known: what its next write finds */
 #define PROC_WATCH 16	/* not stopped, but known: with its files, its children, its end */
 
 #endif

@@ -73,22 +73,10 @@ static __always_inline void act_plan(struct act *a, struct ctrec_codeplan *plan)
 		a->flags |= ACT_GENERATOR;
 }
 
-/* Enters a frame: plan, serial, stack. */
-__noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32 flags)
+/* An activation on the stack becomes that of a frame; plan: of its code. */
+static __always_inline void act_begin(struct thread *t, struct act *a, __u64 frame, __u64 code,
+				      struct ctrec_codeplan *plan, __u32 flags)
 {
-	struct ctrec_codeplan *plan;
-	struct act *a;
-	__u64 code;
-
-	if (!s || !t)
-		return -1;
-	code = frame_code(s, frame);
-	plan = code_plan(s, code);
-	a = act_push(t);
-	if (!a) {
-		gap(EVG_BAD_FRAME);
-		return -1;
-	}
 	a->frame = frame;
 	a->serial = ++t->serial;
 	a->version = 0;
@@ -108,6 +96,25 @@ __noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32
 	}
 	if (!(a->flags & ACT_SKIP))
 		t->depth++;
+}
+
+/* Enters a frame: plan, serial, stack. */
+__noinline int act_enter(struct scratch *s, struct thread *t, __u64 frame, __u32 flags)
+{
+	struct ctrec_codeplan *plan;
+	struct act *a;
+	__u64 code;
+
+	if (!s || !t)
+		return -1;
+	code = frame_code(s, frame);
+	plan = code_plan(s, code);
+	a = act_push(t);
+	if (!a) {
+		gap(EVG_BAD_FRAME);
+		return -1;
+	}
+	act_begin(t, a, frame, code, plan, flags);
 	return 0;
 }
 
@@ -264,7 +271,7 @@ static __always_inline int moved_argument(struct scratch *s, struct vars_ctx *c,
 	return 0;
 }
 
-static long one_local(__u32 i, struct vars_ctx *c)
+static __always_inline long local_at(__u32 i, struct vars_ctx *c)
 {
 	struct scratch *s = c->s;
 	__u32 slot = c->from + i, at = slot;
@@ -313,7 +320,7 @@ static __always_inline int hidden_name(struct scratch *s, __u64 key, __u32 flags
  * before are always read; of those that hold the same one, which may have changed
  * inside or be another at the same address, only so many an event, in turns.
  */
-static long one_name(__u32 i, struct vars_ctx *c)
+static __always_inline long name_at(__u32 i, struct vars_ctx *c)
 {
 	struct scratch *s = c->s;
 	__u32 slot = c->from + i;
@@ -350,6 +357,16 @@ static long one_name(__u32 i, struct vars_ctx *c)
 		return 0;
 	variable(s, c->t, p, slot, key);
 	return 0;
+}
+
+static long one_local(__u32 i, struct vars_ctx *c)
+{
+	return local_at(i, c);
+}
+
+static long one_name(__u32 i, struct vars_ctx *c)
+{
+	return name_at(i, c);
 }
 
 #define TPFLAGS_DICT_SUBCLASS (1ULL << 29)
@@ -410,22 +427,18 @@ __noinline int act_late_plan(struct scratch *s, struct thread *t, __u64 frame)
 	return 1;
 }
 
-/* All variables of a frame that changed. Returns EVF_* for the record. */
-WALK_INLINE int variables(struct scratch *s, struct thread *t, __u64 frame, __u32 entry)
+#define VARS_NONE 0x10000 /* none of the frame's variables can be read */
+
+/* What there is to look at of the frame of the top activation: *c, and EVF_* for the record. */
+static __always_inline int vars_begin(struct scratch *s, struct thread *t, struct act *a,
+				      __u64 frame, __u32 entry, struct vars_ctx *c)
 {
-	struct vars_ctx c = { .s = s, .t = t };
-	struct act *a;
-	__u64 dict = 0, version;
+	__u64 dict, version;
 	__u32 n;
 	int flags = 0;
 
-	if (!t->sp)
-		return 0;
-	a = act_at(t, t->sp - 1);
-	if (!a)
-		return 0;
 	if (a->flags & ACT_NOPLAN && act_late_plan(s, t, frame))
-		return EVF_NOVALUES;
+		return EVF_NOVALUES | VARS_NONE;
 	if (a->epoch != cfg.epoch || !(a->flags & ACT_SENT)) {
 		a->epoch = cfg.epoch;
 		flags |= EVF_FULL;
@@ -434,61 +447,86 @@ WALK_INLINE int variables(struct scratch *s, struct thread *t, __u64 frame, __u3
 	s->cellmask = a->cellmask;
 	s->changed = a->stores;
 	s->cbase = (__u32)a->serial * 37;
-	c.flags = entry;
+	c->flags = entry;
 	if (a->flags & ACT_NAMES) {
 		flags |= EVF_NAMES;
 		dict = ld(s, frame + L.frame_locals);
 		/* a dict or, as for the body of an Enum, an instance of a subclass */
 		if (!dict || !(ld(s, ld(s, dict + 8) + L.type_flags) & TPFLAGS_DICT_SUBCLASS))
-			return flags;
+			return flags | VARS_NONE;
 		version = VERSIONED && L.python >= 0x30d ? 0 : ld(s, dict + L.dict_used + 8);
-		c.changed = !version || version != a->version;
+		c->changed = !version || version != a->version;
 		a->version = version;
 		n = keys_open(s, ld(s, dict + L.dict_keys));
 		if (n >= SLOT_MODULE_NAME)
 			n = SLOT_MODULE_NAME - 1;
 		/* names beyond the end of a table that shrank are gone */
-		c.n = n > a->nslots ? n : a->nslots;
+		c->n = n > a->nslots ? n : a->nslots;
 		a->nslots = n;
-		c.live = n;
+		c->live = n;
 		s->visits[0] = s->visits[1] = VARS_PER_EVENT;
-		c.base = s->entries;
-		c.stride = s->stride;
-		c.koff = s->koff;
+		c->base = s->entries;
+		c->stride = s->stride;
+		c->koff = s->koff;
 	} else {
-		c.n = a->nslots;
-		c.base = frame + L.frame_localsplus;
+		c->n = a->nslots;
+		c->base = frame + L.frame_localsplus;
 		if (VERSIONED)
-			c.code = frame_code(s, frame);
+			c->code = frame_code(s, frame);
 	}
 	s->salt = mix(a->serial | (__u64)t->index << 48, a->epoch);
 	a->flags |= ACT_SENT;
 	s->cut = 0;
 	s->full = flags & EVF_FULL && !(flags & EVF_NAMES);
-	c.from = a->cursor;
-	if (c.from >= c.n)
-		c.from = 0;
-	if (entry && a->flags & ACT_MODULE)
-		exec_name(s, t, frame, dict);
+	c->from = a->cursor;
+	if (c->from >= c->n)
+		c->from = 0;
+	return flags;
+}
+
+/* All that were looked at, or as many as one event may. */
+static __always_inline int vars_end(struct scratch *s, struct act *a, struct vars_ctx *c)
+{
 	if (a->flags & ACT_NAMES) {
-		LOOP(NAMES_PER_EVENT, one_name, &c);
-		if (!s->cut && c.n > NAMES_PER_EVENT) {
+		if (!s->cut && c->n > NAMES_PER_EVENT) {
 			s->cut = 1;
-			s->first_cut = (c.from + NAMES_PER_EVENT) % c.n;
+			s->first_cut = (c->from + NAMES_PER_EVENT) % c->n;
 		}
 		a->cursor = s->cut ? s->first_cut : 0;
 	} else {
+		s->cut = c->n > c->last || c->from;
+		a->cursor = c->last >= c->n ? 0 : c->last;
+	}
+	if (!s->cut)
+		return 0;
+	/* what was left out may change before it is read: proofs start anew */
+	a->version = 0;
+	a->unproven = 1;
+	return EVF_CUT;
+}
+
+/* All variables of a frame that changed. Returns EVF_* for the record. */
+WALK_INLINE int variables(struct scratch *s, struct thread *t, __u64 frame, __u32 entry)
+{
+	struct vars_ctx c = { .s = s, .t = t };
+	struct act *a;
+	int flags;
+
+	if (!t->sp)
+		return 0;
+	a = act_at(t, t->sp - 1);
+	if (!a)
+		return 0;
+	flags = vars_begin(s, t, a, frame, entry, &c);
+	if (flags & VARS_NONE)
+		return flags & ~VARS_NONE;
+	if (entry && a->flags & ACT_MODULE)
+		exec_name(s, t, frame, ld(s, frame + L.frame_locals));
+	if (a->flags & ACT_NAMES)
+		LOOP(NAMES_PER_EVENT, one_name, &c);
+	else
 		LOOP(VARS_PER_EVENT, one_local, &c);
-		s->cut = c.n > c.last || c.from;
-		a->cursor = c.last >= c.n ? 0 : c.last;
-	}
-	if (s->cut) {
-		flags |= EVF_CUT;
-		/* what was left out may change before it is read: proofs start anew */
-		a->version = 0;
-		a->unproven = 1;
-	}
-	return flags;
+	return flags | vars_end(s, a, &c);
 }
 
 /* A frame event of the top activation: values, head, out. `extra`: how the

@@ -52,7 +52,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old, struct linux_binprm *
 	was = p->flags;
 	p->out_file = file_of(1);
 	p->err_file = file_of(2);
-	p->flags &= ~(PROC_RECORDED | PROC_OUTPUT);
+	p->flags &= ~(PROC_RECORDED | PROC_OUTPUT | PROC_FILES);
 	bpf_task_storage_delete(&threads, bpf_get_current_task_btf());
 	/* the probes see the new image as well, whose addresses are others */
 	if (was & PROC_RECORDED)

@@ -19,6 +19,7 @@
 #include "bpf/ring.bpf.h"
 #include "bpf/snapshot.h"
 #include "bpf/frame.h"
+#include "bpf/late.bpf.h"
 #include "bpf/stdio.bpf.h"
 #include "bpf/process.bpf.h"
 
@@ -108,6 +109,7 @@ static __always_inline struct thread *thread_get(struct task_struct *task)
 	if (!t || t->index)
 		return t;
 	t->index = __sync_fetch_and_add(&next_thread, 1);
+	t->late = cfg.late;
 	id = bpf_get_current_pid_tgid();
 	e.h.order = next_order();
 	e.thread = t->index;
@@ -195,6 +197,8 @@ int on_line(struct pt_regs *ctx)
 		gap(EVG_BAD_FRAME);
 		return 0;
 	}
+	if (t->late)
+		late_frames(s, t, f);
 	a = act_find(s, t, f);
 	if (!a || a->flags & ACT_SKIP)
 		return 0;
@@ -224,6 +228,12 @@ int on_entry(struct pt_regs *ctx)
 	if (!f) {
 		gap(EVG_BAD_FRAME);
 		return 0;
+	}
+	if (t->late) {
+		/* that of a thread which began just now; others begin with a line */
+		if (ld(s, f + L.frame_previous))
+			return 0;
+		t->late = 0;
 	}
 	if (act_enter(s, t, f, 0))
 		return 0;
@@ -256,8 +266,10 @@ int on_return(struct pt_regs *ctx)
 	s = scratch_get(task);
 	if (!t || !s)
 		return 0;
+	if (t->late)
+		return 0;
 	f = current_frame(ctx, s, t, 2);
-	if (!f || !t->sp) {
+	if (!f || (!t->sp && !t->below)) {
 		gap(EVG_BAD_FRAME);
 		return 0;
 	}

@@ -14,13 +14,27 @@
 #define LINE_SLACK 128	   /* longest object looked at within one line */
 #define STACK 256	   /* activations held in task storage, deeper ones in `deep` */
 
+/* Where the loop over frames from before a thread's first event stands (late.bpf.h). */
+struct late {
+	__u64 frame, base;
+	__u32 nframes;
+	__u32 under_way;
+	__u32 at, end; /* of the variables of the top activation */
+	__u32 flags;
+	__u32 n, from, last, stride, koff, changed, live; /* as in struct vars_ctx */
+};
+
 #define SCRATCH_HEAD                                                                               \
 	__u64 tag[NLINES]; /* address of the line held | the event's turn */                      \
 	__u64 turn;	   /* 1..LINE-1, so that lines of earlier events do not match */
-#define SCRATCH_TAIL __u8 line[NLINES * LINE + LINE_SLACK];
+#define SCRATCH_TAIL                                                                               \
+	struct late late;                                                                          \
+	__u8 line[NLINES * LINE + LINE_SLACK];
 #define THREAD_HEAD                                                                                \
 	__u64 io_buf, io_len, io_offset, io_total;                                                \
 	__u32 io_nr, io_fd, io_stream, io_wake;                                                   \
+	__u32 late;  /* its frames from before its first event are still to be entered */         \
+	__u32 below; /* there are more of them than were */                                       \
 	struct act none; /* where an index out of range leads */
 
 /* The USDT probes of 3.12 are gone: shapes are 3.11's. */

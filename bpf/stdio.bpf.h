@@ -162,6 +162,11 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 	p = recorded_proc();
 	if (!p)
 		return 0;
+	if (p->flags & PROC_FILES) {
+		p->out_file = file_of(1);
+		p->err_file = file_of(2);
+		p->flags &= ~PROC_FILES;
+	}
 	/* splice(in, off, out, …); all others name the target first */
 	stream = stream_of(p, nr == NR_splice ? regs->dx : regs->di);
 	if (!stream)
