@@ -191,6 +191,16 @@ static int keep_thrown(struct assembler *a, struct frame *f)
 	return trace_varname(a->w, "exception", 9, &f->thrown.name);
 }
 
+/* A frame from before the recording: where it stands, in a call that it may be
+ * far in, is all that will be seen of it until it runs again. */
+static int show_late(struct assembler *a, struct thread *t, struct frame *f, const struct ev_frame *e)
+{
+	uint32_t line = code_line_at(f->code, e->lasti);
+
+	a->late_frames++;
+	return line ? timeline_step(a, t, line) : 0;
+}
+
 static int on_entry(struct assembler *a, struct thread *t, const struct ev_frame *e)
 {
 	struct vars_request q = { .exc = &a->value };
@@ -210,6 +220,8 @@ static int on_entry(struct assembler *a, struct thread *t, const struct ev_frame
 		rc = keep_thrown(a, f);
 	if (rc == 0)
 		rc = timeline_try_root(a, t);
+	if (rc == 0 && e->h.flags & EVF_LATE)
+		return show_late(a, t, f, e);
 	if (rc == 0 && !resumed && f->code->entry_line)
 		rc = timeline_step(a, t, f->code->entry_line);
 	return rc;
@@ -226,6 +238,8 @@ static int on_line(struct assembler *a, struct thread *t, const struct ev_frame 
 	if (!f)
 		return rc;
 	rc = vars_take(a, e, &q);
+	if (rc == 0 && e->h.flags & EVF_LATE && !f->open)
+		rc = timeline_enter(a, t, f->vars, e->h.flags & EVF_NAMES ? 0 : arguments(f));
 	line = code_line_at(f->code, e->lasti);
 	if (rc < 0 || !line)
 		return rc;
