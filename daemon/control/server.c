@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "session/spare.h"
 #include "util/err.h"
 #include "util/io.h"
 #include "util/log.h"
@@ -34,8 +35,11 @@ static void connection_free(struct connection *c)
 	*at = c->next;
 	s->nconnections--;
 	for (struct entry *e = s->entries; e; e = e->next)
-		if (e->client == c)
+		if (e->client == c) {
 			e->client = NULL;
+			if (e->attach)
+				session_stop(e->session);
+		}
 	sd_event_source_disable_unref(c->source);
 	wire_deinit(&c->wire);
 	free(c);
@@ -195,6 +199,10 @@ int server_init(struct server *s, struct guard *guard, int listen_fd)
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->wake_fd < 0)
 		return err_set(ERR_UNKNOWN, "eventfd: %m");
+	/* A daemon for one recording would only load it twice. */
+	rc = listen_fd >= 0 ? spare_new(&s->spare) : 0;
+	if (rc < 0)
+		return rc;
 	rc = sd_event_new(&s->event);
 	if (rc >= 0)
 		rc = sd_event_add_signal(s->event, NULL, SIGTERM, on_signal, s);
@@ -223,5 +231,6 @@ void server_deinit(struct server *s)
 	sd_event_source_disable_unref(s->listen_source);
 	sd_event_source_disable_unref(s->wake_source);
 	sd_event_unref(s->event);
+	s->spare = spare_free(s->spare);
 	io_close(&s->wake_fd);
 }

@@ -35,12 +35,14 @@ struct entry {
 	struct entry *next;
 	struct session *session;
 	struct connection *client; /* NULL: it has gone */
-	bool answered;		   /* "start" was answered */
+	bool answered;		   /* "start" or "attach" was answered */
+	bool attach;		   /* ends with its connection */
 };
 
 struct server {
 	sd_event *event;
 	struct guard *guard;
+	struct spare *spare; /* NULL: sessions load their own */
 	struct connection *connections;
 	struct entry *entries;
 	unsigned nconnections, nentries;
@@ -51,7 +53,8 @@ struct server {
 	sd_event_source *listen_source, *wake_source;
 };
 
-/* listen_fd: a listening socket, or -1. The guard stays the caller's. */
+/* listen_fd: a listening socket, or -1: one connection is all there will be.
+ * The guard stays the caller's. */
 int server_init(struct server *s, struct guard *guard, int listen_fd);
 void server_deinit(struct server *s);
 /* Serves a connected socket; takes it. */

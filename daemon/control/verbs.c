@@ -107,9 +107,17 @@ static int check_process(struct server *s, const struct session_request *q)
 		return err_set(ERR_USAGE, "the second descriptor is no pidfd");
 	if (q->pid == 0)
 		return err_set(ERR_NO_PROCESS, "the process has ended");
-	for (struct entry *e = s->entries; e; e = e->next)
-		if (session_pid(e->session) == q->pid)
-			return err_set(ERR_ALREADY_TRACING, "process %d", q->pid);
+	for (struct entry *e = s->entries; e; e = e->next) {
+		struct session_status st;
+
+		session_status(e->session, &st);
+		if (session_pid(e->session) != q->pid && st.python != q->pid)
+			continue;
+		err_set(ERR_ALREADY_TRACING, "process %d", q->pid);
+		return err_hint("stop session %lu first ('ctrec stop %lu')",
+				(unsigned long)session_id(e->session),
+				(unsigned long)session_id(e->session));
+	}
 	rc = permission_to_record(q->uid, q->gid, q->pid);
 	/* The pidfd still stands for it, so what was read was its own. */
 	if (rc == 0 && io_pidfd_signal(q->pidfd, 0) < 0)
@@ -137,13 +145,14 @@ static int start_session(struct connection *c, const cJSON *request, struct sess
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return err_set(ERR_NOMEM, "a session");
-	rc = session_new(&e->session, q, s->guard, s->wake_fd);
+	rc = session_new(&e->session, q, s->guard, s->spare, s->wake_fd);
 	q->journal_fd = q->pidfd = -1;
 	if (rc < 0) {
 		free(e);
 		return rc;
 	}
 	e->client = c;
+	e->attach = q->attach;
 	e->next = s->entries;
 	s->entries = e;
 	s->nentries++;
@@ -155,9 +164,20 @@ static enum session_probe probe_of(const char *kind)
 	return !strcmp(kind, "page") ? PROBE_PAGE : !strcmp(kind, "usdt") ? PROBE_USDT : PROBE_AUTO;
 }
 
-static int verb_start(struct connection *c, const cJSON *request)
+/* A count of a request, bounded so that no sum of a few overflows. */
+static uint64_t count_of(const cJSON *request, const char *name, uint64_t unit)
+{
+	const cJSON *v = item(request, name);
+
+	return cJSON_IsNumber(v) && v->valuedouble > 0 && v->valuedouble < 1e12 ?
+		       (uint64_t)(v->valuedouble * unit) : 0;
+}
+
+static int begin(struct connection *c, const cJSON *request, bool attach)
 {
 	struct session_request q = {
+		.attach = attach, .max_steps = attach ? count_of(request, "max_steps", 1) : 0,
+		.duration_ns = attach ? count_of(request, "duration_ms", 1000000) : 0,
 		.uid = c->uid, .gid = c->gid,
 		.program = text_of(request, "program"), .workdir = text_of(request, "workdir"),
 		.trace = text_of(request, "trace"), .args = item(request, "args"),
@@ -167,7 +187,7 @@ static int verb_start(struct connection *c, const cJSON *request)
 	int rc;
 
 	if (c->wire.nfds != CTREC_FDS_START || !cJSON_IsArray(q.args)) {
-		err_set(ERR_PROTOCOL, "start needs %d descriptors and args", CTREC_FDS_START);
+		err_set(ERR_PROTOCOL, "a session needs %d descriptors and args", CTREC_FDS_START);
 		return answer_error(c);
 	}
 	q.journal_fd = wire_take_fd(&c->wire, 0);
@@ -177,6 +197,16 @@ static int verb_start(struct connection *c, const cJSON *request)
 	io_close(&q.journal_fd);
 	io_close(&q.pidfd);
 	return rc < 0 ? answer_error(c) : 0; /* verb_report() answers when it is ready */
+}
+
+static int verb_start(struct connection *c, const cJSON *request)
+{
+	return begin(c, request, false);
+}
+
+static int verb_attach(struct connection *c, const cJSON *request)
+{
+	return begin(c, request, true);
 }
 
 static bool may_see(const struct connection *c, const struct entry *e)
@@ -212,6 +242,23 @@ static int verb_stop(struct connection *c, const cJSON *request)
 	return wire_send(&c->wire, a, NULL, 0);
 }
 
+static cJSON *describe(const struct entry *e, const struct session_status *st)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(o, "session", session_id(e->session));
+	cJSON_AddNumberToObject(o, "pid", session_pid(e->session));
+	cJSON_AddNumberToObject(o, "python", st->python);
+	cJSON_AddNumberToObject(o, "uid", session_uid(e->session));
+	cJSON_AddStringToObject(o, "state", session_state_names[st->state]);
+	cJSON_AddStringToObject(o, "program", session_program(e->session));
+	cJSON_AddStringToObject(o, "trace", session_trace(e->session));
+	cJSON_AddNumberToObject(o, "since", session_since(e->session));
+	cJSON_AddNumberToObject(o, "events", st->events);
+	cJSON_AddNumberToObject(o, "bytes", st->bytes);
+	return o;
+}
+
 static int verb_list(struct connection *c, const cJSON *request)
 {
 	cJSON *a = answer_ok(), *list = cJSON_AddArrayToObject(a, "sessions");
@@ -219,24 +266,46 @@ static int verb_list(struct connection *c, const cJSON *request)
 	(void)request;
 	for (struct entry *e = c->server->entries; e; e = e->next) {
 		struct session_status st;
-		cJSON *o;
 
 		if (!may_see(c, e))
 			continue;
 		session_status(e->session, &st);
-		o = cJSON_CreateObject();
-		cJSON_AddNumberToObject(o, "session", session_id(e->session));
-		cJSON_AddNumberToObject(o, "pid", session_pid(e->session));
-		cJSON_AddNumberToObject(o, "python", st.python);
-		cJSON_AddNumberToObject(o, "uid", session_uid(e->session));
-		cJSON_AddStringToObject(o, "state", session_state_names[st.state]);
-		cJSON_AddStringToObject(o, "program", session_program(e->session));
-		cJSON_AddStringToObject(o, "trace", session_trace(e->session));
-		cJSON_AddNumberToObject(o, "since", session_since(e->session));
-		cJSON_AddNumberToObject(o, "events", st.events);
-		cJSON_AddNumberToObject(o, "bytes", st.bytes);
-		cJSON_InsertItemInArray(list, 0, o);
+		cJSON_InsertItemInArray(list, 0, describe(e, &st));
 	}
+	return wire_send(&c->wire, a, NULL, 0);
+}
+
+/* How one session goes; without a number the daemon itself. */
+static int verb_status(struct connection *c, const cJSON *request)
+{
+	static const char *const reasons[EVG_MAX] = EV_GAP_NAMES;
+	const cJSON *id = item(request, "session");
+	struct session_status st;
+	struct entry *e;
+	cJSON *a, *o;
+
+	if (!id)
+		return verb_hello(c, request);
+	for (e = c->server->entries; e; e = e->next)
+		if (may_see(c, e) && cJSON_IsNumber(id) && id->valuedouble == session_id(e->session))
+			break;
+	if (!e) {
+		err_set(ERR_NO_SESSION, "session %.0f", cJSON_GetNumberValue(id));
+		return answer_error(c);
+	}
+	session_status(e->session, &st);
+	a = describe(e, &st);
+	cJSON_AddBoolToObject(a, "ok", 1);
+	cJSON_AddNumberToObject(a, "rate", st.rate);
+	o = cJSON_AddObjectToObject(a, "ring");
+	cJSON_AddNumberToObject(o, "used", st.capture.ring_used);
+	cJSON_AddNumberToObject(o, "size", st.capture.ring_size);
+	cJSON_AddNumberToObject(a, "waits", st.capture.waits);
+	cJSON_AddNumberToObject(a, "stops", st.capture.stops);
+	o = cJSON_AddObjectToObject(a, "losses");
+	for (int i = 1; i < EVG_MAX; i++)
+		if (st.capture.gaps[i])
+			cJSON_AddNumberToObject(o, reasons[i], st.capture.gaps[i]);
 	return wire_send(&c->wire, a, NULL, 0);
 }
 
@@ -246,8 +315,8 @@ int verb_dispatch(struct connection *c, const cJSON *request)
 		const char *name;
 		int (*run)(struct connection *c, const cJSON *request);
 	} verbs[] = {
-		{ CTREC_VERB_HELLO, verb_hello }, { CTREC_VERB_STATUS, verb_hello },
-		{ CTREC_VERB_START, verb_start }, { CTREC_VERB_STOP, verb_stop },
+		{ CTREC_VERB_HELLO, verb_hello }, { CTREC_VERB_STATUS, verb_status },
+		{ CTREC_VERB_START, verb_start }, { CTREC_VERB_ATTACH, verb_attach }, { CTREC_VERB_STOP, verb_stop },
 		{ CTREC_VERB_LIST, verb_list },
 	};
 	const char *verb = text_of(request, "verb");

@@ -43,7 +43,6 @@ struct capture {
 	size_t nattached;
 	struct page_source *_Atomic source; /* of a page, once there is one */
 	struct capture_options options;
-	uint64_t ring_bytes;
 	const volatile uint64_t *ring_pos[2]; /* the main ring's consumer and producer pages */
 	int multi;
 	int all;
@@ -74,7 +73,7 @@ static int load_failed(int r)
 	return err_set(ERR_NO_BPF, "loading the BPF programs: %m");
 }
 
-static struct recorder_bpf *open_bpf(const struct capture_options *o, uint64_t ring_bytes, int multi)
+static struct recorder_bpf *open_bpf(int multi)
 {
 	struct recorder_bpf *b = recorder_bpf__open();
 	struct bpf_program *p;
@@ -85,18 +84,18 @@ static struct recorder_bpf *open_bpf(const struct capture_options *o, uint64_t r
 		bpf_object__for_each_program(p, b->obj)
 			if (bpf_program__type(p) == BPF_PROG_TYPE_KPROBE)
 				bpf_program__set_expected_attach_type(p, ATTACH_TRACE_UPROBE_MULTI);
-	bpf_map__set_max_entries(b->maps.events, ring_bytes);
-	config_init(&b->data->cfg, &o->limits, o->all, ring_bytes);
+	bpf_map__set_max_entries(b->maps.events, RING_BYTES);
+	config_init(&b->data->cfg, RING_BYTES);
 	return b;
 }
 
 /* uprobe.multi where the kernel has it, plain uprobes otherwise. */
-static int load_bpf(struct capture *c, const struct capture_options *o)
+static int load_bpf(struct capture *c)
 {
 	int r = 0;
 
 	for (c->multi = 1; c->multi >= 0; c->multi--) {
-		c->bpf = open_bpf(o, c->ring_bytes, c->multi);
+		c->bpf = open_bpf(c->multi);
 		if (!c->bpf)
 			return load_failed(-errno);
 		r = recorder_bpf__load(c->bpf);
@@ -142,7 +141,7 @@ static int map_positions(struct capture *c)
 	return 0;
 }
 
-int capture_new(struct capture **ret, const struct capture_options *o)
+int capture_new(struct capture **ret)
 {
 	struct capture *c = calloc(1, sizeof(*c));
 	int r;
@@ -150,16 +149,7 @@ int capture_new(struct capture **ret, const struct capture_options *o)
 	if (!c)
 		return err_set(ERR_NOMEM, "a capture");
 	libbpf_set_print(quiet);
-	c->ring_bytes = o->ring_bytes ? o->ring_bytes : RING_BYTES;
-	c->all = o->all;
-	c->options = *o;
-	if (o->page) {
-		*ret = c;
-		return 0;
-	}
-	r = load_bpf(c, o);
-	if (!r)
-		r = attach_tracepoints(c);
+	r = load_bpf(c);
 	if (!r) {
 		c->events = ring_buffer__new(bpf_map__fd(c->bpf->maps.events), to_sink,
 					     &c->event_sink, NULL);
@@ -176,6 +166,26 @@ int capture_new(struct capture **ret, const struct capture_options *o)
 	}
 	*ret = c;
 	return 0;
+}
+
+int capture_new_bare(struct capture **ret)
+{
+	*ret = calloc(1, sizeof(**ret));
+	return *ret ? 0 : err_set(ERR_NOMEM, "a capture");
+}
+
+int capture_begin(struct capture *c, const struct capture_options *o)
+{
+	struct rec_config *cfg;
+
+	c->options = *o;
+	c->all = o->all;
+	if (!c->bpf)
+		return 0;
+	cfg = &c->bpf->data->cfg;
+	cfg->all = o->all;
+	cfg->limits = o->limits;
+	return attach_tracepoints(c);
 }
 
 struct capture *capture_free(struct capture *c)
@@ -207,14 +217,9 @@ static int proc_flags(struct capture *c, pid_t pid, uint32_t set, uint32_t clear
 	return 0;
 }
 
-int capture_follow(struct capture *c, pid_t pid)
+int capture_follow(struct capture *c, pid_t pid, bool running)
 {
-	return proc_flags(c, pid, PROC_SEARCH, 0);
-}
-
-void capture_at_main(struct capture *c)
-{
-	c->bpf->data->cfg.gate = GATE_OPEN;
+	return c->bpf ? proc_flags(c, pid, running ? PROC_RECORDED : PROC_SEARCH, 0) : 0;
 }
 
 int capture_watch(struct capture *c, pid_t pid)
@@ -222,11 +227,11 @@ int capture_watch(struct capture *c, pid_t pid)
 	return c->bpf ? proc_flags(c, pid, PROC_WATCH, 0) : 0;
 }
 
-int capture_output(struct capture *c, pid_t pid)
+int capture_output(struct capture *c, pid_t pid, bool running)
 {
 	if (!c->bpf)
 		return 0;
-	return proc_flags(c, pid, PROC_OUTPUT, 0);
+	return proc_flags(c, pid, PROC_OUTPUT | (running ? PROC_FILES : 0), 0);
 }
 
 int capture_page(struct capture *c, struct page_public *pub, uint64_t remote, pid_t pid, const struct python_info *info,
@@ -306,7 +311,7 @@ static int add_usdt(struct capture *c, const struct bpf_program *prog, const str
 }
 
 int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
-		   const struct ctrec_layout *l)
+		   const struct ctrec_layout *l, bool running)
 {
 	struct rec_config *cfg = &c->bpf->data->cfg;
 	struct recorder_bpf *b = c->bpf;
@@ -316,7 +321,8 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 	r = config_python(cfg, info, l);
 	if (r)
 		return r;
-	cfg->gate = c->all || !info->run_main_offset;
+	cfg->late = running;
+	cfg->gate = !running && (c->all || !info->run_main_offset) ? GATE_OPEN : GATE_CLOSED;
 	r = target_open(&t, pid);
 	if (r)
 		return r;
@@ -324,7 +330,7 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 		add_dealloc(c, t, info, info->statics[CS_type], b->progs.on_type_dealloc, pid);
 	cfg->verify_code = !freed;
 	target_free(t);
-	if (info->run_main_offset)
+	if (info->run_main_offset && !running)
 		r = add(c, b->progs.on_run_main, info->exe.fd, info->run_main_offset, 0, pid);
 	if (!r)
 		r = add_usdt(c, b->progs.on_entry, info, info->entry, info->nentry, pid);
@@ -337,12 +343,26 @@ int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
 	return proc_flags(c, pid, PROC_RECORDED, PROC_SEARCH);
 }
 
-void capture_detach(struct capture *c)
+void capture_open(struct capture *c)
+{
+	uint32_t closed = GATE_CLOSED;
+
+	/* unless it is over already: the program has become another */
+	__atomic_compare_exchange_n(&c->bpf->data->cfg.gate, &closed, GATE_OPEN, false,
+				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void capture_shut(struct capture *c)
 {
 	if (c->source)
 		page_source_off(c->source);
 	if (c->bpf)
 		c->bpf->data->cfg.gate = GATE_OVER; /* closed, Py_RunMain would open it again */
+}
+
+void capture_detach(struct capture *c)
+{
+	capture_shut(c);
 	for (size_t i = c->nattached; i-- > 0;)
 		attachment_deinit(&c->attached[i]);
 	c->nattached = 0;
@@ -432,7 +452,7 @@ int capture_drain(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 {
 	if (c->source)
 		return drain_page(c, timeout_ms, fn, ctx);
-	if (c->options.page)
+	if (!c->bpf)
 		return nothing_yet(timeout_ms);
 	return take(c->events, &c->event_sink, fn, ctx, timeout_ms, 10);
 }
@@ -446,7 +466,7 @@ int capture_control(struct capture *c, capture_fn fn, void *ctx, int timeout_ms)
 			n = take(c->control, &c->control_sink, fn, ctx, 0, 0);
 		return n ? n : page_source_control(c->source, fn, ctx, timeout_ms);
 	}
-	if (c->options.page)
+	if (!c->bpf)
 		return nothing_yet(timeout_ms);
 	return take(c->control, &c->control_sink, fn, ctx, timeout_ms, 100);
 }
@@ -458,7 +478,7 @@ int capture_stats(struct capture *c, struct capture_stats *s)
 	memset(s, 0, sizeof(*s));
 	if (c->source)
 		page_source_stats(c->source, s);
-	if (c->options.page)
+	if (!c->bpf)
 		return 0;
 	st = &c->bpf->data_stats->stats;
 	s->events = st->order;
@@ -467,7 +487,7 @@ int capture_stats(struct capture *c, struct capture_stats *s)
 	s->stops = st->stops;
 	for (int i = 0; i < EVG_MAX; i++)
 		s->gaps[i] = st->gaps[i];
-	s->ring_size = c->ring_bytes;
+	s->ring_size = RING_BYTES;
 	s->ring_used = *c->ring_pos[1] - *c->ring_pos[0];
 	return 0;
 }
@@ -476,7 +496,7 @@ void capture_new_epoch(struct capture *c)
 {
 	if (c->source)
 		page_source_new_epoch(c->source);
-	if (c->options.page)
+	if (!c->bpf)
 		return;
 	__atomic_fetch_add(&c->bpf->data->cfg.epoch, 1, __ATOMIC_RELAXED);
 }

@@ -11,6 +11,8 @@
 #ifndef PROBE_CAPTURE_H
 #define PROBE_CAPTURE_H
 
+#include <stdbool.h>
+
 #include "ctrec/layout.h"
 #include "target/target.h"
 
@@ -18,32 +20,38 @@ struct capture;
 
 struct capture_options {
 	struct ctrec_limits limits;
-	int all;		 /* events from the interpreter's start, not from Py_RunMain */
-	unsigned ring_bytes;	 /* power of two; 0: default */
-	int page;		 /* no eBPF at all: events come from a probe page, see capture_page() */
+	int all; /* events from the interpreter's start, not from Py_RunMain */
 };
 
-/* Opens and loads what follows processes and output (no Python yet).
- * -ERR_NO_BPF, -ERR_NO_PRIVILEGE. */
-int capture_new(struct capture **ret, const struct capture_options *o);
+/* Opens and loads everything, which takes the kernel's verifier a while; nothing
+ * is attached yet. -ERR_NO_BPF, -ERR_NO_PRIVILEGE. */
+int capture_new(struct capture **ret);
+/* One without eBPF: events can only come from a probe page, see capture_page(). */
+int capture_new_bare(struct capture **ret);
 struct capture *capture_free(struct capture *c); /* detaches everything; returns NULL */
+/* Begins to follow processes and output (no Python yet). */
+int capture_begin(struct capture *c, const struct capture_options *o);
 
 /* Knows this process and what it starts, and stops none of them: where its output
  * goes, and its end (for capture_output() later). */
 int capture_watch(struct capture *c, pid_t pid);
 /* Follows this process: its exec, forks, exit come on the control ring (an exec
- * leaves it stopped by SIGSTOP until the session sends SIGCONT). */
-int capture_follow(struct capture *c, pid_t pid);
+ * leaves it stopped by SIGSTOP until the session sends SIGCONT). running: it is
+ * the one to be recorded: never stopped, no forks, and its exec closes the gate for good. */
+int capture_follow(struct capture *c, pid_t pid, bool running);
 /* Stops the process again (SIGSTOP, EV_PROCESS EVP_ENTRYPOINT) at its ELF entry point. */
 int capture_stop_at_entry(struct capture *c, pid_t pid, int exe_fd, uint64_t file_offset);
-/* Loads the Python part for this interpreter and attaches its probes to pid. */
+/* Prepares the Python part for this interpreter and attaches its probes to pid.
+ * running: it has frames already; nothing is recorded before capture_open(). */
 int capture_python(struct capture *c, pid_t pid, const struct python_info *info,
-		   const struct ctrec_layout *l);
-/* The program begins now: capture_python() was called at Py_RunMain, whose own probe a
- * breakpoint of ptrace at that place keeps from being hit. */
-void capture_at_main(struct capture *c);
-/* Whose writes are output: takes the open files behind pid's fds 1 and 2. */
-int capture_output(struct capture *c, pid_t pid);
+		   const struct ctrec_layout *l, bool running);
+/* The gate opens: the program begins, or one that runs is recorded from here on. */
+void capture_open(struct capture *c);
+/* Nothing is recorded any more, at once; probes stay until capture_detach(). */
+void capture_shut(struct capture *c);
+/* Whose writes are output: takes the open files behind pid's fds 1 and 2, as they
+ * were at its exec or, of one that is running, as they are. */
+int capture_output(struct capture *c, pid_t pid, bool running);
 /*
  * Events come from this page's shared data from now on, mapped here by the caller
  * until capture_free(), and at `remote` in the target. Capture writes its configuration

@@ -7,10 +7,8 @@
 
 #define SMALL_INT_SIZE 32 /* what the walker counts on (bpf/snapshot.h) */
 
-void config_init(struct rec_config *cfg, const struct ctrec_limits *limits, int all, uint64_t ring_bytes)
+void config_init(struct rec_config *cfg, uint64_t ring_bytes)
 {
-	cfg->limits = *limits;
-	cfg->all = all;
 	cfg->ring_high = ring_bytes / 4 * 3;
 	cfg->ring_wake = ring_bytes / 8;
 	cfg->wait_ns = 10 * 1000 * 1000;

@@ -8,8 +8,8 @@
 #include "bpf/config.h"
 #include "target/target.h"
 
-/* Limits, waits and what does not depend on the interpreter. */
-void config_init(struct rec_config *cfg, const struct ctrec_limits *limits, int all, uint64_t ring_bytes);
+/* Waits and what else depends neither on the interpreter nor on what is asked for. */
+void config_init(struct rec_config *cfg, uint64_t ring_bytes);
 /* Layout, static objects and types, addresses. 0, -ERR_TARGET_LAYOUT. */
 int config_python(struct rec_config *cfg, const struct python_info *info, const struct ctrec_layout *l);
 

@@ -69,7 +69,9 @@ int page_source_new(struct page_source **ret, struct page_public *pub, pid_t pid
 	p->control = (struct reader){ &pub->control, pub->control_bytes, PAGE_CONTROL, 0 };
 	p->last = &p->first;
 	pthread_mutex_init(&p->lock, NULL);
-	config_init(&pub->cfg, &o->limits, o->all, PAGE_RING);
+	config_init(&pub->cfg, PAGE_RING);
+	pub->cfg.limits = o->limits;
+	pub->cfg.all = o->all;
 	r = config_python(&pub->cfg, info, l);
 	if (r < 0) {
 		page_source_free(p);

@@ -153,6 +153,22 @@ static void note_event(struct session *s, const struct ev_header *h)
 	}
 }
 
+/* True: the record came after all that were wanted. */
+static bool is_beyond(struct session *s, const struct ev_header *h)
+{
+	if (!s->max_steps || h->type == EV_PROCESS)
+		return false;
+	if (s->enough)
+		return true;
+	if (h->type == EV_LINE || (h->type == EV_ENTRY && h->flags & EVF_LATE))
+		s->steps++;
+	if (s->steps == s->max_steps) {
+		capture_shut(s->capture);
+		s->enough = true;
+	}
+	return false;
+}
+
 static int on_record(void *ctx, const struct ev_header *h, size_t len)
 {
 	struct session *s = ctx;
@@ -169,6 +185,8 @@ static int on_record(void *ctx, const struct ev_header *h, size_t len)
 		hole = order_seen(&s->order, h->order, true, io_now_ns());
 		pthread_mutex_unlock(&s->lock);
 	}
+	if (is_beyond(s, h))
+		return 0;
 	rc = hole ? on_hole(s) : 0;
 	if (rc == 0) {
 		note_event(s, h);

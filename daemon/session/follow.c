@@ -23,6 +23,8 @@
 #define POLL_MS 20
 /* After the process's end its EVP_EXIT may still be in a ring. */
 #define EXIT_GRACE_NS 1000000000u
+/* The program's first moments, when most plans are asked for, have the machine to themselves. */
+#define SPARE_AFTER_NS 1000000000u
 
 static int on_newcode(struct session *s, const struct ev_newcode *e)
 {
@@ -155,6 +157,8 @@ static const char *why_over(struct session *s)
 	}
 	if (s->stop)
 		return CTREC_REASON_STOPPED;
+	if (s->enough || (s->deadline && io_now_ns() >= s->deadline))
+		return CTREC_REASON_LIMIT;
 	if (!s->target)
 		return all_gone(s) ? CTREC_REASON_EXIT : NULL;
 	if (s->page && !s->exited)
@@ -172,16 +176,22 @@ static const char *why_over(struct session *s)
 }
 
 /* Without eBPF a page can do all but see the program's output. */
-static int new_capture(struct session *s, struct capture_options *o)
+static int take_capture(struct session *s)
 {
-	int rc = capture_new(&s->capture, o);
+	int rc = spare_take(s->spare, &s->capture);
 
 	if ((rc != -ERR_NO_PRIVILEGE && rc != -ERR_NO_BPF) || s->probe == PROBE_USDT)
 		return rc;
 	log_line(LOG_NOTICE, "session %lu: without eBPF: %s", (unsigned long)s->id, err_last()->context);
 	s->no_bpf = true;
-	o->page = 1;
-	return capture_new(&s->capture, o);
+	return capture_new_bare(&s->capture);
+}
+
+static int watch(struct session *s)
+{
+	int rc = capture_watch(s->capture, s->pid);
+
+	return rc < 0 ? rc : page_launch_new(&s->launch, s->pid);
 }
 
 static int session_start(struct session *s)
@@ -190,13 +200,21 @@ static int session_start(struct session *s)
 	int rc = journal_new(&s->journal, s->journal_fd);
 
 	if (rc == 0)
-		rc = new_capture(s, &o);
+		rc = take_capture(s);
 	if (rc == 0)
-		rc = searches_by_bpf(s) ? capture_follow(s->capture, s->pid) : capture_watch(s->capture, s->pid);
-	if (rc == 0 && !searches_by_bpf(s))
-		rc = page_launch_new(&s->launch, s->pid);
+		rc = capture_begin(s->capture, &o);
+	if (rc == 0 && s->attach)
+		rc = session_attach(s);
+	else if (rc == 0 && searches_by_bpf(s))
+		rc = capture_follow(s->capture, s->pid, false);
+	else if (rc == 0)
+		rc = watch(s);
 	if (rc == 0 && pthread_create(&s->drain_thread, NULL, session_drain, s))
 		rc = err_set(ERR_BUSY, "a thread: %m");
+	if (rc == 0 && s->attach && !s->page)
+		capture_open(s->capture);
+	if (s->duration_ns)
+		s->deadline = io_now_ns() + s->duration_ns;
 	return rc;
 }
 
@@ -252,6 +270,7 @@ static void free_capture(struct session *s)
 void *session_control(void *session)
 {
 	struct session *s = session;
+	uint64_t begun;
 
 	/* A program waits for what this thread answers. Not permitted is no harm. */
 	setpriority(PRIO_PROCESS, gettid(), -15);
@@ -259,14 +278,22 @@ void *session_control(void *session)
 		session_set_error(s, true);
 		s->end_reason = CTREC_REASON_ERROR;
 	} else {
-		session_set_state(s, SESSION_READY);
+		session_set_state(s, s->attach ? SESSION_RECORDING : SESSION_READY);
 		if (s->launch)
 			session_page_launch(s);
-		while (!(s->end_reason = why_over(s)))
+		begun = io_now_ns();
+		while (!(s->end_reason = why_over(s))) {
 			if (capture_control(s->capture, on_control, s, POLL_MS) < 0)
 				session_set_error(s, true);
+			session_sample(s);
+			if (begun && io_now_ns() - begun > SPARE_AFTER_NS) {
+				spare_prepare(s->spare);
+				begun = 0;
+			}
+		}
 		session_finish(s);
 	}
+	spare_prepare(s->spare);
 	free_capture(s);
 	if (s->journal) {
 		pthread_mutex_lock(&s->lock);

@@ -16,6 +16,7 @@
 #include "session/frames.h"
 #include "session/order.h"
 #include "session/session.h"
+#include "session/spare.h"
 #include "util/buf.h"
 
 #define SESSION_MAX_PROCESSES 1024
@@ -35,9 +36,11 @@ struct session {
 	pid_t pid;
 	int journal_fd, wake_fd;
 	struct guard *guard;
+	struct spare *spare;
 	struct ctrec_limits limits;
-	bool all;
+	bool all, attach;
 	enum session_probe probe; /* as asked */
+	uint64_t max_steps, duration_ns; /* 0: no end by itself */
 	char *program, *workdir, *trace;
 	cJSON *args;
 	int64_t since_ms;
@@ -53,15 +56,19 @@ struct session {
 	unsigned nprocesses;
 	struct target *target; /* the Python's */
 	struct python_info info;
-	struct ctrec_layout layout; /* of a page's interpreter */
+	struct ctrec_layout layout;
 	struct resolver *resolver;
+	int claim_fd;
 	bool no_bpf; /* eBPF may not be used, or is not needed */
 	uint64_t found_at; /* when page_launch found the Python */
 	struct page_launch *launch; /* holds the processes until there is a Python */
 	struct page *page; /* mapped in the target; NULL: events come from eBPF */
 	struct buf defs;
 	uint64_t gone_since;	/* the Python's pidfd reports its end since then */
+	uint64_t deadline;	/* 0: none */
 	const char *end_reason; /* set: over */
+	uint64_t taken;		/* the last sample: when */
+	uint64_t rated, rated_events; /* the last rate: when, how many there were */
 
 	/* drain thread, then (after it was joined) control thread */
 	struct frames frames;
@@ -71,6 +78,7 @@ struct session {
 	uint64_t ring_losses;	    /* declared as EV_GAP ring_full */
 	uint64_t last_flush, last_time;
 	uint64_t slow_debt;
+	uint64_t steps; /* towards max_steps */
 
 	/* between the threads */
 	pthread_mutex_t lock; /* order, and what session_status() gives */
@@ -82,6 +90,7 @@ struct session {
 	atomic_int full_pid;	 /* stopped by capture until the ring is drained */
 	atomic_int python_pid;	 /* the recorded Python, 0: none yet */
 	atomic_bool exited;
+	atomic_bool enough; /* max_steps were recorded */
 	atomic_uint exit_status; /* as wait(2) gives it, once exited */
 	atomic_ullong events;
 };
@@ -95,6 +104,15 @@ void session_saw_exit(struct session *s, uint32_t status);
 
 /* follow.c: the control thread */
 void *session_control(void *session);
+
+/* attach.c: from a running process to a recorded Python, gate still closed */
+int session_attach(struct session *s);
+
+/* python.c: the one in s->target and s->info */
+int session_record_python(struct session *s);
+
+/* sample.c: what session_status() gives, once in a while */
+void session_sample(struct session *s);
 
 /* launch.c: from a process to a recorded Python */
 void session_hold(struct session *s, pid_t pid);
@@ -118,8 +136,6 @@ struct tracee;
 /* Records the Python in s->target and s->info from now on; stopped: the thread that
  * holds it still, or NULL. On failure the session has the error, and no page. */
 int session_page_begin(struct session *s, struct tracee *stopped);
-/* The process of the session, when it is a Python already. */
-void session_page_attach(struct session *s);
 /* From the process that waits for its exec (s->launch) to a recorded Python, by either
  * kind of probe, or to the end of the session. */
 void session_page_launch(struct session *s);

@@ -98,74 +98,6 @@ void session_release_all(struct session *s)
 		let_go(&s->processes[i]);
 }
 
-/* Whether this Python can be recorded; its layout if so. */
-static int check_python(const struct python_info *info, const struct ctrec_layout **layout)
-{
-	*layout = python_layout(info->version);
-	if (info->free_threaded)
-		return err_set(ERR_UNSUPPORTED_PYTHON, "%s is free-threaded: %s",
-			       info->version_text, info->exe.path);
-	if (info->debug_build)
-		return err_set(ERR_UNSUPPORTED_PYTHON, "%s is a debug build: %s",
-			       info->version_text, info->exe.path);
-	if (!*layout) {
-		err_set(ERR_UNSUPPORTED_PYTHON, "%s: %s",
-			info->version ? info->version_text : "a Python of unknown version",
-			info->exe.path);
-		return err_hint("use one of these: %s", python_supported());
-	}
-	if (!info->has_usdt)
-		return err_set(ERR_NO_PROBES, "Python %s: %s", info->version_text, info->exe.path);
-	/* the BPF walker knows frames of 3.11 only */
-	if ((*layout)->python != (3 << 8 | 11))
-		return err_set(ERR_UNSUPPORTED_PYTHON, "probes of %s: %s", info->version_text,
-			       info->exe.path);
-	return 0;
-}
-
-static int record(struct session *s)
-{
-	struct resolve_options o = { .all = s->all, .max_slots = CTREC_MAX_SLOTS };
-	const struct ctrec_layout *layout;
-	int rc = check_python(&s->info, &layout);
-
-	if (rc == 0)
-		rc = permission_owner(s->target->pid, &o.uid, &o.gid);
-	if (rc == 0)
-		rc = resolver_new(&s->resolver, s->target, &s->info, layout, &o);
-	if (rc == 0)
-		rc = capture_python(s->capture, s->target->pid, &s->info, layout);
-	if (rc == 0)
-		rc = capture_output(s->capture, s->target->pid);
-	if (rc == 0 && s->launch)
-		capture_at_main(s->capture);
-	/* The process is held: no event can come before the journal's first record. */
-	if (rc == 0)
-		rc = session_write_meta(s);
-	if (rc == 0)
-		s->python_pid = s->target->pid;
-	return rc;
-}
-
-bool session_has_probes(const struct session *s)
-{
-	return s->probe != PROBE_PAGE && !s->no_bpf && s->info.has_usdt && s->info.version == (3 << 8 | 11);
-}
-
-int session_record_usdt(struct session *s)
-{
-	int rc = record(s);
-
-	if (rc == 0) {
-		session_clear_error(s);
-		session_set_state(s, SESSION_RECORDING);
-		return 0;
-	}
-	session_set_error(s, false);
-	s->resolver = resolver_free(s->resolver);
-	return rc;
-}
-
 /* Looks for a Python in a held process. True: one was found. */
 static bool look(struct session *s, pid_t pid, bool libraries_mapped)
 {
@@ -179,7 +111,8 @@ static bool look(struct session *s, pid_t pid, bool libraries_mapped)
 	rc = python_find(s->target, &s->info);
 	if (rc == 1) {
 		found = true;
-		if (session_record_usdt(s) == 0)
+		rc = session_record_usdt(s);
+		if (rc == 0)
 			return true;
 		python_info_deinit(&s->info);
 	}
@@ -201,6 +134,11 @@ static bool look(struct session *s, pid_t pid, bool libraries_mapped)
 
 void session_on_exec(struct session *s, pid_t pid)
 {
+	if (s->attach) { /* was not stopped, and may stand still for reasons of its own */
+		if (pid == s->pid && !s->end_reason)
+			s->end_reason = CTREC_REASON_EXEC;
+		return;
+	}
 	session_hold(s, pid);
 	if (s->target) {
 		/* A second Python is not recorded; the first one ends by becoming another. */

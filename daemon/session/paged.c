@@ -17,6 +17,7 @@
 #include "page/launch.h"
 #include "probe/page_source.h"
 #include "page/shared.h"
+#include "session/claim.h"
 #include "session/internal.h"
 #include "session/permission.h"
 #include "util/io.h"
@@ -34,6 +35,8 @@ static int begin(struct session *s, struct tracee *stopped)
 	int rc = python_layout_live(s->target, &s->info, &s->layout);
 
 	if (rc == 0)
+		rc = claim_process(s->target->pid, &s->claim_fd);
+	if (rc == 0)
 		rc = permission_owner(s->target->pid, &o.uid, &o.gid);
 	if (rc == 0)
 		rc = resolver_new(&s->resolver, s->target, &s->info, &s->layout, &o);
@@ -49,7 +52,7 @@ static int begin(struct session *s, struct tracee *stopped)
 		rc = capture_page(s->capture, page_data(s->page), page_base(s->page) + PAGE_DATA, s->target->pid,
 				  &s->info, &s->layout);
 	if (rc == 0)
-		rc = capture_output(s->capture, s->target->pid);
+		rc = capture_output(s->capture, s->target->pid, s->attach);
 	if (rc == 0)
 		rc = page_arm(s->page, stopped);
 	return rc < 0 ? rc : 0;
@@ -66,6 +69,7 @@ int session_page_begin(struct session *s, struct tracee *stopped)
 		return 0;
 	}
 	session_set_error(s, false);
+	io_close(&s->claim_fd);
 	s->page = page_free(s->page);
 	s->resolver = resolver_free(s->resolver);
 	return rc;
@@ -106,22 +110,6 @@ void session_page_launch(struct session *s)
 		s->end_reason = CTREC_REASON_EXIT;
 	}
 	s->launch = page_launch_free(s->launch);
-}
-
-void session_page_attach(struct session *s)
-{
-	int rc = target_open(&s->target, s->pid);
-
-	if (rc == 0)
-		rc = python_find(s->target, &s->info);
-	if (rc == 1)
-		rc = session_page_begin(s, NULL);
-	else if (rc == 0)
-		rc = err_set(ERR_NOT_PYTHON, "process %d", (int)s->pid);
-	if (rc < 0) {
-		session_set_error(s, false);
-		s->target = target_free(s->target);
-	}
 }
 
 void session_page_end(struct session *s)

@@ -82,6 +82,7 @@ static struct session *session_destroy(struct session *s)
 		guard_remove(s->guard, s->processes[i].pid);
 		io_close(&s->processes[i].pidfd);
 	}
+	io_close(&s->claim_fd);
 	io_close(&s->journal_fd);
 	cJSON_Delete(s->args);
 	free(s->program);
@@ -96,7 +97,7 @@ static struct session *session_destroy(struct session *s)
 }
 
 int session_new(struct session **ret, const struct session_request *q, struct guard *guard,
-		int wake_fd)
+		struct spare *spare, int wake_fd)
 {
 	static uint64_t last_id;
 	struct session *s = calloc(1, sizeof(*s));
@@ -114,9 +115,14 @@ int session_new(struct session **ret, const struct session_request *q, struct gu
 	s->journal_fd = q->journal_fd;
 	s->wake_fd = wake_fd;
 	s->guard = guard;
+	s->spare = spare;
+	s->claim_fd = -1;
 	s->limits = q->limits;
 	s->all = q->all;
 	s->probe = q->probe;
+	s->attach = q->attach;
+	s->max_steps = q->max_steps;
+	s->duration_ns = q->duration_ns;
 	s->program = strdup(q->program);
 	s->workdir = strdup(q->workdir);
 	s->trace = strdup(q->trace);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * session.h: one recording, from the process that waits before its exec to the
- * complete journal.
+ * session.h: one recording, from the process that waits before its exec, or runs
+ * already, to the complete journal.
  *
  * A session owns two threads. The control thread (follow.c) loads capture,
  * follows the process through its execs to a Python, and answers what capture
@@ -20,10 +20,12 @@
 #include <sys/types.h>
 
 #include "ctrec/layout.h"
+#include "probe/capture.h"
 #include "session/guard.h"
 #include "util/err.h"
 
 struct session;
+struct spare;
 
 enum session_state {
 	SESSION_STARTING,  /* capture is being loaded */
@@ -46,6 +48,8 @@ struct session_request {
 	struct ctrec_limits limits;
 	bool all;
 	enum session_probe probe;
+	bool attach; /* the process is a Python that runs */
+	uint64_t max_steps, duration_ns; /* it ends by itself then; 0: not */
 };
 
 struct session_status {
@@ -54,12 +58,15 @@ struct session_status {
 	pid_t python;	    /* its process, 0: none yet */
 	const char *reason; /* CTREC_REASON_* once it has ended */
 	uint64_t events, bytes;
+	uint64_t rate; /* events a second, over the last one */
+	struct capture_stats capture;
 	struct err error; /* code 0: none */
 };
 
-/* Starts the threads; returns at once in SESSION_STARTING. wake_fd: an eventfd. */
+/* Starts the threads; returns at once in SESSION_STARTING. spare: may be NULL.
+ * wake_fd: an eventfd. */
 int session_new(struct session **ret, const struct session_request *q, struct guard *guard,
-		int wake_fd);
+		struct spare *spare, int wake_fd);
 void session_stop(struct session *s); /* asks for the end; the program goes on */
 struct session *session_free(struct session *s); /* only once it has ended; returns NULL */
 

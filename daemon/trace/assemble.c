@@ -238,8 +238,6 @@ static int on_line(struct assembler *a, struct thread *t, const struct ev_frame 
 	if (!f)
 		return rc;
 	rc = vars_take(a, e, &q);
-	if (rc == 0 && e->h.flags & EVF_LATE && !f->open)
-		rc = timeline_enter(a, t, f->vars, e->h.flags & EVF_NAMES ? 0 : arguments(f));
 	line = code_line_at(f->code, e->lasti);
 	if (rc < 0 || !line)
 		return rc;

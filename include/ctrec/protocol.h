@@ -25,13 +25,21 @@
  * comes once the journal is complete: "recorded" says whether a Python was
  * found, "error" what went wrong, if anything did.
  *
+ * verb "attach": as "start" of a process that is a running Python, and besides
+ * "duration_ms" and "max_steps" (0 or absent: until it is stopped). The answer
+ * {"session":N} comes when it is being recorded. Its session ends with the
+ * connection: nobody else is there to end it.
+ *
  * verb "stop" {"session":N} or {"pid":N} or {"all":true} -> {"stopped":[N,…]}
  * verb "list" -> {"sessions":[{"session","pid","python","uid","state","program",
  *                "trace","since" (seconds since 1970),"events","bytes"}]}
  * verb "status" -> {"daemon","pid","private","sessions","since"}
+ * verb "status" {"session":N} -> what list gives of it, and "rate" (events a second
+ *                over the last one), "ring" {"used","size"}, "waits", "stops" (of
+ *                the program, for room in the ring), "losses" {reason: count}
  *
- * A connection that closes leaves its sessions running: the journal is complete
- * at the program's end whatever became of the client.
+ * A connection that closes leaves the sessions it started running: the journal is
+ * complete at the program's end whatever became of the client.
  */
 #ifndef CTREC_PROTOCOL_H
 #define CTREC_PROTOCOL_H
@@ -46,6 +54,7 @@
 
 #define CTREC_VERB_HELLO "hello"
 #define CTREC_VERB_START "start"
+#define CTREC_VERB_ATTACH "attach"
 #define CTREC_VERB_STOP "stop"
 #define CTREC_VERB_LIST "list"
 #define CTREC_VERB_STATUS "status"
@@ -56,6 +65,7 @@
 #define CTREC_REASON_SIGNAL "signal"   /* a signal ended it */
 #define CTREC_REASON_EXEC "exec"       /* it became another program */
 #define CTREC_REASON_STOPPED "stopped" /* the recording was told to stop */
+#define CTREC_REASON_LIMIT "limit"     /* "duration_ms" or "max_steps" was reached */
 #define CTREC_REASON_DISK "disk"       /* the journal can't grow */
 #define CTREC_REASON_ERROR "error"     /* the recorder failed */
 
