@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "util/err.h"
 
@@ -77,4 +78,25 @@ int cli_parse_number(const char *option, const char *text, unsigned least, unsig
 			       least, most, text);
 	*value = v;
 	return 0;
+}
+
+int cli_parse_duration(const char *option, const char *text, uint64_t *ms)
+{
+	static const struct {
+		const char *name;
+		double ms;
+	} units[] = { { "", 1e3 }, { "ms", 1 }, { "s", 1e3 }, { "m", 60e3 }, { "h", 3600e3 } };
+	char *end;
+	double v = strtod(text, &end);
+
+	for (unsigned i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (!isdigit((unsigned char)*text) || strcmp(end, units[i].name) != 0)
+			continue;
+		v *= units[i].ms;
+		if (v < 1 || v > 1e11)
+			break;
+		*ms = v;
+		return 0;
+	}
+	return err_set(ERR_USAGE, "%s takes a time such as 500ms, 2s or 1m, not '%.40s'", option, text);
 }

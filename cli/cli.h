@@ -11,6 +11,7 @@
 
 /* Each is given argv[0] = its own name and returns the exit status. */
 int cmd_run(int argc, char **argv);
+int cmd_attach(int argc, char **argv);
 int cmd_print(int argc, char **argv);
 int cmd_recover(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
@@ -33,5 +34,8 @@ char *cli_bytes(char *to, uint64_t n);
 /* A whole number in [least, most], or -ERR_USAGE naming the option. */
 int cli_parse_number(const char *option, const char *text, unsigned least, unsigned most,
 		     unsigned *value);
+
+/* "500ms", "2s", "1.5m", "1h"; a number alone is seconds. -ERR_USAGE naming the option. */
+int cli_parse_duration(const char *option, const char *text, uint64_t *ms);
 
 #endif

@@ -148,6 +148,27 @@ cJSON *client_request(const char *verb)
 	return r;
 }
 
+cJSON *client_arguments(char *const *argv)
+{
+	cJSON *args = cJSON_CreateArray();
+	size_t room = CTREC_MAX_MESSAGE / 2;
+
+	for (; *argv && room; argv++) {
+		char *text = strdup(*argv), *at = text;
+
+		for (; at && *at && room > 6; at++)
+			room -= (unsigned char)*at < 0x20 ? 6 : *at == '"' || *at == '\\' ? 2 : 1;
+		room -= room > 6 ? 3 : room; /* quotes and a comma */
+		while (at && *at && at > text && ((unsigned char)*at & 0xc0) == 0x80)
+			at--; /* not inside a character */
+		if (at && *at)
+			strcpy(at, strlen(at) >= 3 ? "…" : "");
+		cJSON_AddItemToArray(args, cJSON_CreateString(text ? text : ""));
+		free(text);
+	}
+	return args;
+}
+
 /* Waits for one whole message. */
 static int receive(struct client *c, cJSON **message)
 {

@@ -26,6 +26,8 @@ void client_close(struct client *c);
 void client_wait(struct client *c);
 
 cJSON *client_request(const char *verb);
+/* A program's arguments as far as a message holds them, the last one cut with "…". */
+cJSON *client_arguments(char *const *argv);
 /* Asks (frees the request) and waits for the answer; an error in it becomes ours. */
 int client_ask(struct client *c, cJSON *request, const int *fds, unsigned nfds, cJSON **answer);
 

@@ -20,10 +20,9 @@
 
 #include "cli.h"
 #include "client.h"
+#include "finish.h"
 #include "launch.h"
-#include "losses.h"
 #include "output.h"
-#include "trace/assemble.h"
 #include "util/err.h"
 #include "util/io.h"
 
@@ -174,28 +173,6 @@ static void keep_error(struct run *r)
 		r->error = *err_last();
 }
 
-/* The program's arguments as far as a message holds them, the last one cut with "…". */
-static cJSON *arguments(char *const *argv)
-{
-	cJSON *args = cJSON_CreateArray();
-	size_t room = CTREC_MAX_MESSAGE / 2;
-
-	for (; *argv && room; argv++) {
-		char *text = strdup(*argv), *at = text;
-
-		for (; at && *at && room > 6; at++)
-			room -= (unsigned char)*at < 0x20 ? 6 : *at == '"' || *at == '\\' ? 2 : 1;
-		room -= room > 6 ? 3 : room; /* quotes and a comma */
-		while (at && *at && at > text && ((unsigned char)*at & 0xc0) == 0x80)
-			at--; /* not inside a character */
-		if (at && *at)
-			strcpy(at, strlen(at) >= 3 ? "…" : "");
-		cJSON_AddItemToArray(args, cJSON_CreateString(text ? text : ""));
-		free(text);
-	}
-	return args;
-}
-
 static int ask_start(struct run *r)
 {
 	cJSON *q = client_request(CTREC_VERB_START), *limits, *answer;
@@ -206,7 +183,7 @@ static int ask_start(struct run *r)
 	if (!getcwd(cwd, sizeof(cwd)))
 		strcpy(cwd, "/");
 	cJSON_AddStringToObject(q, "program", r->argv[0]);
-	cJSON_AddItemToObject(q, "args", arguments(r->argv + 1));
+	cJSON_AddItemToObject(q, "args", client_arguments(r->argv + 1));
 	cJSON_AddStringToObject(q, "workdir", cwd);
 	cJSON_AddStringToObject(q, "trace", r->out.path);
 	cJSON_AddStringToObject(q, "probe", r->probe);
@@ -340,40 +317,6 @@ static void wait_for_both(struct run *r, int signals)
 	}
 }
 
-static void tell(const struct run *r, const struct assemble_summary *s, const struct trace_counts *n)
-{
-	char a[CLI_NUMBER], b[CLI_NUMBER], c[CLI_NUMBER];
-
-	if (r->quiet)
-		return;
-	fprintf(stderr, "ctrec: %s: %s steps, %s calls, %s; ", r->out.path, cli_number(a, n->steps),
-		cli_number(b, n->calls), cli_bytes(c, n->bytes));
-	losses_say(stderr, s);
-	fputc('\n', stderr);
-}
-
-/* The trace of what the journal has. */
-static int finish_trace(struct run *r)
-{
-	const struct passwd *owner = r->has_user ? &r->user : NULL;
-	struct assemble_summary s = { 0 };
-	struct trace_counts n = { 0 };
-	int rc = output_trace(&r->out, owner);
-
-	if (rc == 0)
-		rc = assemble_journal(r->out.journal_fd, r->out.trace_fd, r->out.dir_fd, &s, &n);
-	if (rc < 0)
-		return rc;
-	if (!n.steps) {
-		output_discard(&r->out);
-		return err_set(ERR_NOTHING_RECORDED, "%s", r->argv[0]);
-	}
-	rc = output_commit(&r->out);
-	if (rc == 0)
-		tell(r, &s, &n);
-	return rc;
-}
-
 static int exit_status(const struct run *r)
 {
 	if (WIFSIGNALED(r->status))
@@ -422,7 +365,7 @@ static int record(struct run *r)
 	io_close(&signals);
 	client_close(&r->client);
 	if (r->recorded || r->error.code == ERR_DAEMON) {
-		rc = finish_trace(r);
+		rc = finish_trace(&r->out, r->has_user ? &r->user : NULL, r->argv[0], !r->quiet);
 		if (rc < 0)
 			keep_error(r);
 	} else {

@@ -3,16 +3,19 @@
  * cmd_status.c: `ctrec status`: whether the daemon is there, and how it does.
  */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "cli.h"
 #include "client.h"
+#include "status_session.h"
 #include "util/err.h"
 
-static const char help[] = "usage: ctrec status [--json] [--socket PATH]\n"
+static const char help[] = "usage: ctrec status [--json] [--socket PATH] [SESSION]\n"
 			   "\n"
-			   "Shows the daemon that listens, since when, and how many recordings it makes.\n";
+			   "Shows the daemon that listens, since when, and how many recordings it makes;\n"
+			   "of one recording (its number is that of 'ctrec list') how it goes.\n";
 
 static void show(const cJSON *a)
 {
@@ -32,18 +35,24 @@ int cmd_status(int argc, char **argv)
 {
 	struct client_options o;
 	struct client client;
-	cJSON *answer;
+	cJSON *answer, *q;
+	unsigned number = 0;
 	int rc;
 
 	rc = client_options(&o, "status", help, "j", argc, argv);
 	if (rc >= 0)
 		return rc;
-	if (optind < argc)
-		return cli_usage("status", "it takes no arguments");
+	if (optind + 1 < argc)
+		return cli_usage("status", "it takes the number of one session, or none");
+	if (optind < argc && cli_parse_number("ctrec status", argv[optind], 1, INT_MAX, &number) < 0)
+		return cli_fail(-ERR_USAGE);
 	rc = client_connect(&client, o.socket);
 	if (rc < 0)
 		return cli_fail(rc);
-	rc = client_ask(&client, client_request(CTREC_VERB_STATUS), NULL, 0, &answer);
+	q = client_request(CTREC_VERB_STATUS);
+	if (number)
+		cJSON_AddNumberToObject(q, "session", number);
+	rc = client_ask(&client, q, NULL, 0, &answer);
 	client_close(&client);
 	if (rc < 0)
 		return cli_fail(rc);
@@ -52,6 +61,8 @@ int cmd_status(int argc, char **argv)
 
 		puts(text ? text : "{}");
 		cJSON_free(text);
+	} else if (number) {
+		status_session(answer);
 	} else {
 		show(answer);
 	}

@@ -15,6 +15,7 @@ static const struct command {
 	const char *what;
 } commands[] = {
 	{ "run", cmd_run, "run a program and record it" },
+	{ "attach", cmd_attach, "record a program that runs already" },
 	{ "print", cmd_print, "show a trace as text or JSON" },
 	{ "recover", cmd_recover, "make a trace of a recording that was cut off" },
 	{ "list", cmd_list, "show the recordings that are under way" },
@@ -33,6 +34,7 @@ static void help(FILE *to)
 	      "\n"
 	      "  sudo ctrec run -u \"$USER\" -- python3 script.py\n"
 	      "                          records script.py into trace-out/script.ct\n"
+	      "  sudo ctrec attach --duration 2s PID\n"
 	      "  ctrec print trace-out/script.ct\n"
 	      "\n"
 	      "commands:\n",
