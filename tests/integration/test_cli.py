@@ -15,7 +15,7 @@ from support import CTREC, CTRECD, PYTHON, lines_of
 
 NOBODY = pwd.getpwnam("nobody")
 DAEMON = pwd.getpwnam("daemon")
-COMMANDS = ("run", "print", "recover", "list", "stop", "status")
+COMMANDS = ("run", "attach", "print", "recover", "list", "stop", "status")
 LOOP = "import time\nprint('ready', flush=True)\nfor i in range(%d):\n    time.sleep(0.02)\nprint('ended')\n"
 
 
@@ -308,12 +308,16 @@ class Daemon(support.Recording):
 
     def test_no_descriptor_stays(self):
         count = lambda: len(os.listdir("/proc/%d/fd" % self.daemon.pid))
-        before = count()
+        before, since = count(), time.monotonic()
+        while time.monotonic() - since < 4:     # what the next recording needs is loaded ahead
+            time.sleep(0.05)
+            if count() != before:
+                before, since = count(), time.monotonic()
         s = self.script("x = 1\n")
         for i in range(3):
             self.as_user(NOBODY, "run", "--force", "-o", self.out_of(NOBODY), "--", PYTHON, s)
             self.as_user(NOBODY, "run", "--force", "-o", self.out_of(NOBODY), "--", "/bin/true")
-        for _ in range(500):        # probes are taken off aside
+        for _ in range(1500):       # probes are taken off aside
             if count() <= before:
                 break
             time.sleep(0.01)
