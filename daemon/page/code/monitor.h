@@ -49,7 +49,11 @@ static __always_inline int monitored(struct monitored *m, __u64 code)
 		return 0;
 	m->t = thread_get(tstate);
 	m->frame = running_frame(m->s, tstate);
-	return m->t && m->frame && frame_code(m->s, m->frame) == code;
+	if (!m->t || !m->frame || frame_code(m->s, m->frame) != code)
+		return 0;
+	if (m->t->fresh)
+		late_frames(m->s, m->t, m->frame);
+	return 1;
 }
 
 static __always_inline __u64 skipped(struct monitored *m)

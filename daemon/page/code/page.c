@@ -46,6 +46,7 @@ static void thread_begin(struct thread *t, __u64 tstate, __u32 tid)
 	t->sp = t->depth = t->count = 0;
 	t->serial = 0;
 	t->late_entry = t->exc_serial = 0;
+	t->fresh = 1;
 	for (int i = 0; i < CACHE; i++)
 		t->cache[i].hash = t->cache[i].same = 0;
 	e.h.order = next_order();
@@ -195,6 +196,41 @@ __noinline void return_event(struct scratch *s, struct thread *t, struct act *a,
 	}
 	frame_event(s, t, a, frame, EV_RETURN, flags);
 	act_pop(t);
+}
+
+/* Frames that run no code: entry frames (3.12+), and those that have not begun (3.11+). */
+static __always_inline int is_entered(struct scratch *s, __u64 frame)
+{
+	__u64 code;
+
+	if (L.frame_owner_none &&
+	    (ld(s, frame + L.frame_owner) >> (L.frame_owner & 7) * 8 & 0xff) >= L.frame_owner_none)
+		return 0;
+	if (L.frame_kind == CTL_FRAME_OBJECT)
+		return 1;
+	code = frame_code(s, frame);
+	return frame_lasti(s, frame, code) >= (__s32)ld32(s, code + L.code_firsttraceable) * 2;
+}
+
+/* What was on a thread's stack before its first event, from the bottom up, each with
+ * all of its variables: the thread holds the GIL, so that none of them can move. */
+__noinline void late_frames(struct scratch *s, struct thread *t, __u64 running)
+{
+	__u64 *below = page()->below, frame = running;
+	struct act *a;
+	int n = 0;
+
+	t->fresh = 0;
+	while (n < LATE_FRAMES && (frame = ld(s, frame + L.frame_previous)))
+		if (is_entered(s, frame))
+			below[n++] = frame;
+	while (n--) {
+		if (act_enter(s, t, below[n], ACT_LATE))
+			return;
+		a = act_at(t, t->sp - 1);
+		if (!(a->flags & ACT_SKIP))
+			entry_event(s, t, a, below[n], 0, 0, 0);
+	}
 }
 
 #include "page/code/trace.h"

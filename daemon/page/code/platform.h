@@ -25,6 +25,7 @@ typedef uint64_t __u64;
 #include "page/shared.h"
 
 #define STACK 8192
+#define LATE_FRAMES 4096 /* frames a thread brings along when it is first seen */
 #define KNOWN 512	   /* pages of memory known to be readable */
 #define KNOWN_EVENTS 4096 /* after so many events nothing is known again: memory may go */
 
@@ -36,7 +37,7 @@ typedef uint64_t __u64;
 	__u64 tstate;                                                                             \
 	__u64 late_entry; /* frame that resumed: its entry is written with its next event */      \
 	__u64 exc_serial; /* activation of the exception in exc, 0: none */                       \
-	__u32 tid, exc_len, exc_vars;                                                             \
+	__u32 tid, fresh, exc_len, exc_vars;                                                             \
 	__s32 late_lasti;                                                                         \
 	__u8 exc[2048];
 
@@ -59,6 +60,7 @@ typedef uint64_t __u64;
 
 struct page_private {
 	struct page_public public;
+	__u64 below[LATE_FRAMES];
 	__u64 newest; /* thread state at the head of the interpreter's list when last seen */
 	struct scratch scratch;
 	struct thread threads[PAGE_THREADS];

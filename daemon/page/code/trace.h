@@ -159,6 +159,8 @@ static void traced(__u64 frame, int what, __u64 arg)
 	look_for_threads(s, tstate);
 	if (L.frame_kind == CTL_FRAME_INTERP)
 		frame = ld(s, frame + L.frameobj_frame);
+	if (t->fresh)
+		late_frames(s, t, frame);
 	if (what == TRACE_CALL) {
 		if (t->late_entry)
 			flush_entry(s, t, 0, 0);
