@@ -43,8 +43,7 @@ void losses_say(FILE *to, const struct assemble_summary *s)
 	say(&said, s->gaps[EVG_UNREADABLE], "part of a value", "parts of values", "unreadable");
 	say(&said, s->gaps[EVG_TYPE_LATE], "type's name", "types' names", "type_late");
 	say(&said, s->gaps[EVG_OUTPUT], "piece of output", "pieces of output", "output");
-	say(&said, s->gaps[EVG_OUTPUT_UNSEEN], "output by other means", "outputs by other means",
-	    "output_unseen");
+	say(&said, s->gaps[EVG_OUTPUT_UNSEEN], "source of output", "sources of output", "output_unseen");
 	if (!said.any)
 		fputs("nothing lost", to);
 	if (s->truncated)

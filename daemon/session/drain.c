@@ -258,6 +258,8 @@ int session_write_end(struct session *s)
 			if (n)
 				rc = write_gap(s, i, n);
 		}
+	if (s->no_bpf && s->python_pid && rc == 0)
+		rc = write_gap(s, EVG_OUTPUT_UNSEEN, 1); /* nobody saw what the program wrote */
 	cJSON_AddStringToObject(json, "reason", s->end_reason);
 	if (s->exited && (status & 0x7f))
 		cJSON_AddNumberToObject(json, "signal", status & 0x7f);
