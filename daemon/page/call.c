@@ -33,9 +33,6 @@
 #define NO_RESULT 0xfeedfacefeedfaceull /* no int is returned so */
 #define STOP_NS 100000000ull	/* for one thread to stop: there are others */
 
-/* interp->ceval: gil, own_gil, pending.{busy,lock} or .{handling_thread,mutex}: offsetof() gives
- * the same distance from gil to the lock in 3.12.1, 3.13.0, 3.13.5 and 3.14 (pycore_ceval_state.h). */
-#define GIL_TO_PENDING_LOCK 24
 #define GIL_SIZE 512 /* more than struct _gil_runtime_state has */
 
 /* The thread's id as it sees it itself (in its pid namespace). */
@@ -65,7 +62,7 @@ static uint64_t main_interpreter(struct page *p)
 
 static bool queue_free(struct page *p, uint64_t interp)
 {
-	uint64_t at = interp + p->l.interp_gil + GIL_TO_PENDING_LOCK, lock;
+	uint64_t at = interp + p->l.interp_gil + p->l.gil_to_pending_lock, lock;
 	uint32_t value;
 
 	if (page_read(p, at, &lock, 8) < 0)

@@ -65,6 +65,8 @@ struct ctrec_layout {
 	ev_u16 runtime_gil;	/* <= 3.11: struct _gil_runtime_state inside _PyRuntime */
 	ev_u16 interp_gil;	/* 3.12+: pointer to the interpreter's struct _gil_runtime_state */
 	ev_u16 gil_last_holder, gil_locked, gil_mutex;
+	ev_u16 gil_to_pending_lock; /* 3.12+: from interp_gil to the lock of the pending calls: 3.12 a
+				     * pointer to a semaphore, 3.13+ a PyMutex (a byte) */
 	ev_u16 interp_next, interp_threads_head, interp_id; /* interp_next is at 0 up to 3.12 */
 	ev_u16 tstate_prev, tstate_next, tstate_interp;	    /* tstate_prev is at 0 */
 	ev_u16 tstate_thread_id, tstate_native_thread_id;   /* native: 3.11+ */

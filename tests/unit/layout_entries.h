@@ -59,10 +59,16 @@
 	F(runtime_tstate_current, O(_PyRuntimeState, gilstate.tstate_current)),
 	F(runtime_gil, O(_PyRuntimeState, ceval.gil)),
 	F(interp_gil, 0),
+	F(gil_to_pending_lock, 0),
 #else
 	F(runtime_tstate_current, 0),
 	F(runtime_gil, 0),
 	F(interp_gil, O(PyInterpreterState, ceval.gil)),
+#if V < 13
+	F(gil_to_pending_lock, O(PyInterpreterState, ceval.pending.lock) - O(PyInterpreterState, ceval.gil)),
+#else
+	F(gil_to_pending_lock, O(PyInterpreterState, ceval.pending.mutex) - O(PyInterpreterState, ceval.gil)),
+#endif
 #endif
 	F(gil_last_holder, O(struct _gil_runtime_state, last_holder)),
 	F(gil_locked, O(struct _gil_runtime_state, locked)),
