@@ -41,7 +41,8 @@ struct remote {
 #define REMOTE_TEXT 64
 
 /* Diverts a stopped thread; nothing has run yet. -ERR_TARGET_GONE, -ERR_TARGET_MEMORY (no
- * room on its stack, or in a restartable sequence: try another thread, or later), -ERR_UNSUPPORTED_PYTHON (a 32-bit program). */
+ * room on its stack, or in a restartable sequence: try another thread, or later),
+ * -ERR_UNSUPPORTED_PYTHON (a 32-bit program). */
 int remote_begin(struct remote *r, struct tracee *t, const struct gadgets *g);
 /* One system call: *ret is what the kernel gives (-errno). -ERR_TARGET_GONE, -ERR_BUSY. */
 int remote_syscall(struct remote *r, long *ret, long nr, const uint64_t args[6]);
