@@ -352,7 +352,7 @@ static bool poll_task(struct page_launch *l, pid_t tid)
 		return true;
 	}
 	/* Ended. Our own child is left for its parent to wait for; of another's we reap only the trace. */
-	if (tid != l->child)
+	if (tid != l->child || !tracee_is_child(tid))
 		waitpid(tid, &status, __WALL | WNOHANG);
 	drop(l, tid);
 	return true;

@@ -142,6 +142,11 @@ static void pause_between(uint64_t waited)
 		prctl(PR_SET_TIMERSLACK, slack, 0, 0, 0);
 }
 
+bool tracee_is_child(pid_t pid)
+{
+	return status_field(pid, "\nPPid:") == getpid();
+}
+
 /*
  * An ended thread is a zombie until its tracer has waited for it, then its parent.
  * Where we are both, nothing is taken from the parent.
@@ -151,7 +156,7 @@ static int take_end(struct tracee *t)
 	int status;
 
 	t->ended = true;
-	if (t->tid != t->pid || status_field(t->tid, "\nPPid:") != getpid())
+	if (t->tid != t->pid || !tracee_is_child(t->pid))
 		waitpid(t->tid, &status, __WALL | WNOHANG);
 	return gone(t);
 }

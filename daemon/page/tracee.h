@@ -54,6 +54,8 @@ int tracee_set_mask(const struct tracee *t, uint64_t mask);
 
 /* Writes len bytes, in order; needs no stop. 0, -ERR_TARGET_MEMORY without text. */
 int remote_write(pid_t pid, uint64_t to, const void *from, size_t len);
+/* Is it a child of this process? Whoever else's it is waits for it only once we have. */
+bool tracee_is_child(pid_t pid);
 /* The state letter of /proc/PID/task/TID/stat, 0: gone. */
 char tracee_state(pid_t pid, pid_t tid);
 /* Threads of a process; how many (at most max), -ERR_TARGET_GONE. */

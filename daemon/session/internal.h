@@ -62,6 +62,7 @@ struct session {
 	bool no_bpf; /* eBPF may not be used, or is not needed */
 	uint64_t found_at; /* when page_launch found the Python */
 	struct page_launch *launch; /* holds the processes until there is a Python */
+	uint64_t looked; /* for threads that the page does not trace */
 	struct page *page; /* mapped in the target; NULL: events come from eBPF */
 	struct buf defs;
 	uint64_t gone_since;	/* the Python's pidfd reports its end since then */

@@ -23,6 +23,7 @@
 #include "util/io.h"
 #include "util/log.h"
 
+#define LOOK_NS 500000000u /* between two looks for threads that lost us */
 #define LAUNCH_STEP_NS 50000000u
 #define DISARM_NS 2000000000u /* for a thread of the program to run the callback's removal */
 
@@ -106,7 +107,8 @@ void session_page_launch(struct session *s)
 	while (rc == 0 && !s->stop && !s->drain_failed)
 		rc = page_launch_step(s->launch, LAUNCH_STEP_NS, found, s);
 	if (rc < 0) {
-		session_set_error(s, false);
+		if (!s->status.error.code) /* why one that was found is not recorded says more */
+			session_set_error(s, false);
 		s->end_reason = CTREC_REASON_EXIT;
 	}
 	s->launch = page_launch_free(s->launch);
@@ -153,10 +155,16 @@ void session_page_look(struct session *s)
 {
 	int status;
 
-	uint64_t magic = 0;
+	uint64_t magic = 0, now = io_now_ns();
 
 	if (s->exited || !s->page)
 		return;
+	if (now - s->looked > LOOK_NS) {
+		s->looked = now;
+		if (page_unarmed(s->page) > 0 && page_arm(s->page, NULL) < 0)
+			log_line(LOG_WARNING, "session %lu: arming again: %s", (unsigned long)s->id,
+				 err_last()->context);
+	}
 	/* another image has other memory */
 	if (s->target->mem.read(&s->target->mem, (remote_t){ page_base(s->page) }, &magic, 8) == 0 &&
 	    magic != PAGE_MAGIC && !s->end_reason)

@@ -49,9 +49,6 @@ class Words(support.Recording):
         self.assertIn("ctrec run", self.error(self.ctrec("ru"), "ERR_USAGE", "UsageError", 2)["hint"])
         self.assertIn("ctrec run --", self.error(self.ctrec("x.py"), "ERR_USAGE", "UsageError", 2)["hint"])
 
-    def test_no_probe_page_yet(self):
-        self.error(self.ctrec("run", "--probe=page", "--", PYTHON), "ERR_NO_PROBES", "TargetError", 1)
-
     def test_options_of_the_program_are_its_own(self):
         r = self.ctrec("run", "-o", self.out, PYTHON, "-c", "import sys; print(sys.argv)", "-o", "--help", "--force")
         self.assertEqual((r.returncode, r.stdout), (0, "['-c', '-o', '--help', '--force']\n"), r.stderr)

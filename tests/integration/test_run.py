@@ -286,7 +286,7 @@ class Errors(support.Recording):
             self.skipTest("no interpreter without USDT probes is here")
         s = self.script("print('ran')\n")
         for p in found:
-            r = self.ctrec("run", "-o", self.out, "--", p, s)
+            r = self.ctrec("run", "--probe=usdt", "-o", self.out, "--", p, s)
             supported = int(p.rsplit(".", 1)[1]) <= 14
             e = self.error(r, "ERR_NO_PROBES" if supported else "ERR_UNSUPPORTED_PYTHON", "TargetError", 1)
             self.assertTrue(e.get("hint"))
@@ -302,7 +302,8 @@ class Errors(support.Recording):
         for b in (CTREC, CTRECD):
             shutil.copy(b, bin_dir)
         r = subprocess.run(["setpriv", "--reuid", str(NOBODY.pw_uid), "--regid", str(NOBODY.pw_gid), "--clear-groups",
-                            bin_dir + "/ctrec", "run", "-o", out, "--", PYTHON, s], cwd="/", capture_output=True, text=True, timeout=60)
+                            bin_dir + "/ctrec", "run", "--probe=usdt", "-o", out, "--", PYTHON, s], cwd="/", capture_output=True,
+                           text=True, timeout=60)
         e = self.error(r, "ERR_NO_PRIVILEGE", "EnvironmentError", 1)
         self.assertIn("sudo", e.get("hint", ""))
         self.assertEqual(os.listdir(out), [])

@@ -61,7 +61,6 @@ typedef uint64_t __u64;
 struct page_private {
 	struct page_public public;
 	__u64 below[LATE_FRAMES];
-	__u64 newest; /* thread state at the head of the interpreter's list when last seen */
 	struct scratch scratch;
 	struct thread threads[PAGE_THREADS];
 };

@@ -10,6 +10,8 @@
 #ifndef PAGE_TRACE_H
 #define PAGE_TRACE_H
 
+#include "page/code/arm.h"
+
 int page_tracefunc(__u64 self, __u64 frame, int what, __u64 arg);
 
 #define TRACE_CALL 0
@@ -93,47 +95,6 @@ static __always_inline void trace_exception(struct scratch *s, struct thread *t,
 	t->exc_serial = a->serial;
 }
 
-/*
- * Thread states that were made since: armed here, with the GIL held, as the
- * daemon arms those it finds (page/arm.c). One made by a thread that runs no
- * recorded code is found by the daemon, later.
- */
-__noinline void arm_new(struct scratch *s, __u64 interp, __u64 head)
-{
-	__u64 cframe, *possible = 0;
-
-	if (L.runtime_tracing_possible)
-		possible = (__u64 *)(uintptr_t)(cfg.runtime + L.runtime_tracing_possible);
-	else if (L.interp_tracing_possible)
-		possible = (__u64 *)(uintptr_t)(interp + L.interp_tracing_possible);
-	for (int i = 0; head && i < 4096; i++, head = ld(s, head + L.tstate_next)) {
-		if (!known(s, head) || ld(s, head + L.tstate_c_tracefunc))
-			continue;
-		*(volatile __u64 *)(uintptr_t)(head + L.tstate_c_tracefunc) = (__u64)(uintptr_t)page_tracefunc;
-		if (possible)
-			++*(volatile __u32 *)possible;
-		if (L.tstate_use_tracing) {
-			*(volatile __u32 *)(uintptr_t)(head + L.tstate_use_tracing) = 1;
-			continue;
-		}
-		cframe = ld(s, head + L.tstate_cframe) + L.cframe_use_tracing;
-		if (known(s, cframe) && L.python == 0x30a)
-			*(volatile __u32 *)(uintptr_t)cframe = 1;
-		else if (known(s, cframe))
-			*(volatile __u8 *)(uintptr_t)cframe = 255;
-	}
-}
-
-static __always_inline void look_for_threads(struct scratch *s, __u64 tstate)
-{
-	__u64 interp = ld(s, tstate + L.tstate_interp), head = ld(s, interp + L.interp_threads_head);
-
-	if (head == page()->newest)
-		return;
-	page()->newest = head;
-	arm_new(s, interp, head);
-}
-
 /* Who traced this thread before us goes on doing so. */
 __noinline int chained(__u64 self, __u64 frame, int what, __u64 arg)
 {
@@ -156,7 +117,8 @@ static void traced(__u64 frame, int what, __u64 arg)
 
 	if (!t)
 		return;
-	look_for_threads(s, tstate);
+	/* one made by a thread that runs no recorded code is found by the daemon, later */
+	page_arm_new(arming(), tstate, (__u64)(uintptr_t)page_tracefunc);
 	if (L.frame_kind == CTL_FRAME_INTERP)
 		frame = ld(s, frame + L.frameobj_frame);
 	if (t->fresh)
