@@ -38,6 +38,7 @@ from opcode import opmap
 # "<string>" code objects of namedtuple, import hooks of site-packages) are seen
 # by ctrec. So main() forgets what was imported here, and little is.
 
+PYTHON = sys.version_info[:2]
 DEPTH = 5        # levels described: one more than ctrec's own limit
 ITEMS = 66       # elements of one container: two more than the limit
 TEXT = 300       # characters of one text: more than the limit of 256 bytes
@@ -80,7 +81,7 @@ _meth_func = _Method.__dict__["__func__"].__get__
 _bi_name = _Builtin.__dict__["__name__"].__get__
 _gen_qual = {k: k.__dict__["__qualname__"].__get__ for k in (_Generator, _Coroutine, _AsyncGen)}
 _mod_dict = _Module.__dict__["__dict__"].__get__
-_code_qual = _Code.__dict__["co_qualname"].__get__
+_code_qual = _Code.__dict__.get("co_qualname", _Code.__dict__["co_name"]).__get__
 _cell_get = _cell.__dict__["cell_contents"].__get__
 
 
@@ -141,7 +142,7 @@ def class_plan(cls):
             if _type(f) is tuple and all(_type(x) is str for x in f):
                 fields = f
                 break
-    return base, slots, dictd, fields, any(m.__name__ == "EnumType" and m.__module__ == "enum" for m in _mro(_type(cls)))
+    return base, slots, dictd, fields, any(m.__name__ in ("EnumType", "EnumMeta") and m.__module__ == "enum" for m in _mro(_type(cls)))
 
 
 @cached
@@ -194,7 +195,7 @@ def describe(v, depth, seen, count):
     if v is NotImplemented:
         return ["notimplemented"]
     if t is _Function:
-        return ["function", _code_qual(_func_code(v)), _func_qual(v)]
+        return ["function", _func_qual(v)] if PYTHON < (3, 11) else ["function", _code_qual(_func_code(v)), _func_qual(v)]
     if t is _Method:
         f = _meth_func(v)
         return ["method", _func_qual(f) if _type(f) is _Function else ""]
@@ -330,54 +331,133 @@ def function_name(frame):
     if code.co_name == "<module>":
         n = frame.f_globals.get("__name__")
         return "<%s>" % (n if _type(n) is str else "?")
-    return code.co_qualname
+    return _code_qual(code)
 
 
 GENERATOR = 0x20 | 0x80 | 0x200
-SUSPENDED = -1
 
 
-class GenLayout:
-    """Where a 3.11 generator keeps the state of its frame: to tell a yield of None from unwinding."""
+def word(address):
+    return ctypes.c_uint64.from_address(address).value
+
+
+def byte(address):
+    return ctypes.c_int8.from_address(address).value
+
+
+class Frames:
+    """What a version says of a frame in memory only. Each of its ways is tried before it is used."""
 
     def __init__(self):
-        state = {}
-
-        def g():
-            state["f"] = sys._getframe()
-            yield None
-
-        it = g()
-        next(it)
-        self.ok = sys.version_info[:2] == (3, 11) and self.state(state["f"]) == SUSPENDED
-        it.close()
+        if not (3, 8) <= PYTHON <= (3, 14):
+            raise SystemExit("collect.py: knows CPython 3.8 to 3.14 only")
+        self.monitored = PYTHON >= (3, 12)
+        if self.monitored:
+            self.offset = 80 if PYTHON >= (3, 14) else 72      # _PyInterpreterFrame.localsplus
+            self.check_names()
+        else:
+            self.check_left()
 
     @staticmethod
-    def state(frame):
-        iframe = ctypes.c_uint64.from_address(id(frame) + 24).value
-        return ctypes.c_int8.from_address(iframe - 5).value
+    def left(frame):
+        """Up to 3.11: does the frame leave with a value (else by an exception)? Asked in its `return` event."""
+        code, lasti = frame.f_code, frame.f_lasti
+        if PYTHON == (3, 10):
+            return byte(id(frame) + 108) in (-1, 1)           # f_state: suspended, returned
+        if lasti >= 0 and code.co_code[lasti] == RETURN_VALUE:
+            return True
+        if PYTHON == (3, 11):                                 # gi_frame_state, before gi_iframe
+            return code.co_code[lasti] == YIELD_VALUE and byte(word(id(frame) + 24) - 5) == -1
+        return word(id(frame) + 72) != 0                      # f_stacktop: only where a yield left it
+
+    def check_left(self):
+        seen = []
+
+        def trace(frame, event, arg):
+            if event == "return":
+                seen.append(self.left(frame))
+            return trace
+
+        def generator():
+            try:
+                yield
+            except KeyError:
+                yield
+            [1][1]
+
+        def delegates():
+            yield from generator()
+        was = sys.gettrace()
+        for g in generator(), delegates():
+            del seen[:]
+            sys.settrace(trace)
+            try:
+                next(g)
+                g.throw(KeyError)
+                next(g)
+            except IndexError:
+                pass
+            finally:
+                sys.settrace(was)
+            if seen not in ([True, True, False], [True, True, True, False, False]):
+                raise SystemExit("collect.py: can't tell how frames leave: %s" % seen)
+
+    def names(self, frame):
+        """From 3.12 on: the names of a module or class body, and of its comprehensions while they are bound.
+
+        f_locals would have 3.12 write the latter back, and 3.13 gives nothing but them."""
+        iframe, code = word(id(frame) + 24), frame.f_code
+        lo = ctypes.cast(word(iframe + 40), ctypes.py_object).value
+        out = dict(dict.items(lo)) if issubclass(_type(lo), dict) else {}
+        for i, k in enumerate(code.co_varnames + tuple(c for c in code.co_cellvars if c not in code.co_varnames)):
+            p = word(iframe + self.offset + 8 * i) & ~3
+            if not p:
+                continue
+            v = ctypes.cast(p, ctypes.py_object).value
+            if _type(v) is _cell:
+                try:
+                    v = _cell_get(v)
+                except ValueError:
+                    continue
+            out[k] = v
+        return out
+
+    def check_names(self):
+        seen = []
+
+        def trace(frame, event, arg):
+            if frame.f_code.co_filename == "names" and event == "line":
+                seen.append((self.names(frame).get("i"), self.names(frame).get("k")))
+            return trace
+        was = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            exec(compile("k = [i\n for i in range(2)]\nk = 7\nk = 8", "names", "exec"), {})
+        finally:
+            sys.settrace(was)
+        if (0, None) not in seen or (1, None) not in seen or seen[-2:] != [(None, [0, 1]), (None, 7)]:
+            raise SystemExit("collect.py: can't read names: %s" % seen)
 
 
 class Act:
     """One activation: what was last said of its variables, and how it got where it is."""
-    __slots__ = ("last", "exc", "exc_lasti", "pending", "lasti")
+    __slots__ = ("code", "last", "excs", "pending", "lasti")
 
-    def __init__(self):
-        self.last, self.exc, self.exc_lasti, self.pending, self.lasti = {}, None, None, None, -1
+    def __init__(self, code, pending, lasti):
+        self.code, self.last, self.excs, self.pending, self.lasti = code, {}, [], pending, lasti
 
 
 class Collector:
     def __init__(self, out):
+        self.frames = Frames()
         fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         self.fd = os.dup2(fd, 250, False)     # out of the way: the program's numbers stay as they are
         os.close(fd)
         self.buf = []
         self.threads = {}
-        self.layout = GenLayout()
         self.armed = False
-        self.pending = {}
-        if not self.layout.ok:
-            raise SystemExit("collect.py: knows generators of CPython 3.11 only")
+        self.pending = {}      # thread: the activation whose call is not written yet
+        self.leaving = {}      # thread: the activation whose end is not written yet
 
     def put(self, rec):
         self.buf.append(dumps(rec))
@@ -396,11 +476,14 @@ class Collector:
 
     def locals(self, frame):
         """Names and values as a debugger shows them; no dunders in module and class bodies."""
-        lo = frame.f_locals
         if frame.f_code.co_flags & 1:                    # CO_OPTIMIZED
-            return {k: v for k, v in lo.items() if not k.startswith(".")}
-        return {k: v for k, v in list(dict.items(lo)) if _type(k) is str and not (k.startswith("__") and k.endswith("__"))} \
-            if issubclass(_type(lo), dict) else {}
+            return {k: v for k, v in frame.f_locals.items() if not k.startswith(".")}
+        if self.frames.monitored:
+            lo = self.frames.names(frame)
+        else:
+            lo = frame.f_locals
+            lo = dict(dict.items(lo)) if issubclass(_type(lo), dict) else {}
+        return {k: v for k, v in lo.items() if _type(k) is str and not (k.startswith("__") and k.endswith("__"))}
 
     def call(self, frame, event, arg):
         code = frame.f_code
@@ -408,43 +491,44 @@ class Collector:
             return None
         if not self.armed:
             self.arm()
-        act = Act()
         t = self.thread()
         rec = {"e": "call", "t": t, "q": function_name(frame), "f": code.co_filename, "l": code.co_firstlineno, "a": None}
-        gen = code.co_flags & GENERATOR
-        fresh = True
-        if gen:
-            op = code.co_code[frame.f_lasti]
-            fresh = op == RESUME and code.co_code[frame.f_lasti + 1] == 0
-            first = frame.f_lasti
-            # The first RESUME of the body carries 0; at a throw into an unstarted
-            # generator the frame still stands at RETURN_GENERATOR.
-            if op == RETURN_GENERATOR:
-                fresh = False
-        if fresh:
-            args = {}
+        act = Act(code, rec, frame.f_lasti)
+        if self.fresh(frame):
             n = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
-            lo = frame.f_locals
-            for k in code.co_varnames[:n]:
-                if k in lo and not k.startswith("."):
-                    args[k] = var(lo[k])[0]
-            rec["a"] = args
+            lo = frame.f_locals if code.co_flags & 1 else {}
+            rec["a"] = {k: var(lo[k])[0] for k in code.co_varnames[:n] if k in lo and not k.startswith(".")}
         self.settle(t)
-        if gen:
-            # A throw is known by an exception at the same instruction, before anything else
-            # in this thread.
-            act.pending, act.lasti = rec, frame.f_lasti
-            self.pending[t] = act
-        else:
-            self.put(rec)
+        # How it starts is told by what follows: from 3.12 on its PY_START, PY_RESUME or PY_THROW. Up to 3.11
+        # a throw is an exception at the same instruction, before anything else in this thread.
+        self.pending[t] = act
         return partial(self.local, act, t)
 
-    def settle(self, t):
-        """Writes the call that is held back, if any: something else happens in this thread."""
+    def fresh(self, frame):
+        code = frame.f_code
+        if not code.co_flags & GENERATOR or self.frames.monitored:
+            return True
+        if PYTHON < (3, 11):
+            return frame.f_lasti < 0
+        # The first RESUME of the body carries 0; at a throw into an unstarted generator the frame still stands
+        # at RETURN_GENERATOR.
+        return code.co_code[frame.f_lasti] == RESUME and code.co_code[frame.f_lasti + 1] == 0
+
+    def settle(self, t, exc=None):
+        """Writes what is held back, if anything: something else happens in this thread."""
         act = self.pending.pop(t, None)
         if act is not None:
             self.put(act.pending)
             act.pending = None
+        act = self.leaving.pop(t, None)
+        if act is not None:
+            self.unwound(t, act, exc)
+
+    def unwound(self, t, act, exc):
+        """Up to 3.11. Raised again after others were handled, it is one of them: its caller's event says which."""
+        if not any(x is exc for x in act.excs):
+            exc = act.excs[-1] if act.excs else None
+        self.put({"e": "unw", "t": t, "v": var(exc)[0] if exc is not None else ["unknown"]})
 
     def arm(self):
         """New threads are traced as soon as the program has imported threading by itself."""
@@ -458,7 +542,6 @@ class Collector:
             self.arm()
         if event == "line":
             self.settle(t)
-            act.exc_lasti = None
             vs, changed, gone, total = self.locals(frame), {}, [], 0
             last = act.last
             for k, v in vs.items():
@@ -475,28 +558,72 @@ class Collector:
                 rec["d"] = gone
             self.put(rec)
         elif event == "exception":
-            if act.pending is not None and frame.f_lasti == act.lasti:
+            if act.pending is not None and act.code.co_flags & GENERATOR and frame.f_lasti == act.lasti:
                 act.pending["x"] = var(arg[1])[0]
                 act.pending["a"] = None
-            self.settle(t)
-            act.exc, act.exc_lasti = arg[1], frame.f_lasti
+            self.settle(t, arg[1])
+            act.excs.append(arg[1])
         elif event == "return":
             self.settle(t)
-            op = frame.f_code.co_code[frame.f_lasti]
-            if op == YIELD_VALUE:
-                plain = self.layout.state(frame) == SUSPENDED
-            else:
-                plain = op == RETURN_VALUE
-            if plain:
+            if self.frames.monitored:
+                self.leaving[t] = act
+            elif self.frames.left(frame):
                 self.put({"e": "ret", "t": t, "v": var(arg)[0]})
+            elif len(act.excs) < 2:
+                self.unwound(t, act, None)
             else:
-                self.put({"e": "unw", "t": t, "v": var(act.exc)[0] if act.exc is not None else ["unknown"]})
-            act.exc = None
+                self.leaving[t] = act
         return partial(self.local, act, t)
 
+    def monitor(self):
+        """From 3.12 on: events of sys.monitoring, each right after the one sys.settrace has of the same."""
+        mon = sys.monitoring
+        ev, tool = mon.events, 4
+        mon.use_tool_id(tool, "oracle")
+        calls = {ev.PY_START: self.on_start, ev.PY_RESUME: self.on_resume, ev.PY_THROW: self.on_throw,
+                 ev.PY_RETURN: self.on_return, ev.PY_YIELD: self.on_return, ev.PY_UNWIND: self.on_unwind}
+        for number, f in calls.items():
+            mon.register_callback(tool, number, f)
+        mon.set_events(tool, sum(calls))
 
-RETURN_VALUE, YIELD_VALUE = opmap["RETURN_VALUE"], opmap["YIELD_VALUE"]
-RESUME, RETURN_GENERATOR = opmap["RESUME"], opmap["RETURN_GENERATOR"]
+    def starts(self, code, offset):
+        """The activation whose call event came just before."""
+        t = self.threads.get(get_native_id())
+        act = self.pending.get(t)
+        return (t, act) if act is not None and act.code is code and act.lasti == offset else (t, None)
+
+    def on_start(self, code, offset):
+        t, act = self.starts(code, offset)
+        if act:
+            self.settle(t)
+
+    def on_resume(self, code, offset):
+        t, act = self.starts(code, offset)
+        if act:
+            act.pending["a"] = None
+            self.settle(t)
+
+    def on_throw(self, code, offset, exc):
+        t, act = self.starts(code, offset)
+        if act:
+            act.pending["a"], act.pending["x"] = None, var(exc)[0]
+            self.settle(t)
+
+    def leaves(self, code, kind, value):
+        t = self.threads.get(get_native_id())
+        act = self.leaving.get(t)
+        if act is not None and act.code is code:
+            del self.leaving[t]
+            self.put({"e": kind, "t": t, "v": var(value)[0]})
+
+    def on_return(self, code, offset, value):
+        self.leaves(code, "ret", value)
+
+    def on_unwind(self, code, offset, exc):
+        self.leaves(code, "unw", exc)
+
+
+RETURN_VALUE, YIELD_VALUE, RESUME = opmap["RETURN_VALUE"], opmap["YIELD_VALUE"], opmap.get("RESUME")
 
 
 def main():
@@ -528,6 +655,8 @@ def main():
     col.own = {k: sys.modules.pop(k) for k in list(sys.modules) if k not in _preloaded and argv[0] != "-m"}
     col.own_main = sys.modules["__main__"]      # its globals are ours: keep them alive
     sys.modules["__main__"] = mod
+    if col.frames.monitored:
+        col.monitor()
     sys.settrace(col.call)
     exec(code, mod.__dict__)
 
