@@ -402,6 +402,32 @@ __noinline int exec_name(struct scratch *s, struct thread *t, __u64 frame, __u64
 	return 0;
 }
 
+#define FAST_HIDDEN 0x10  /* CO_FAST_HIDDEN */
+#define SLOT_HIDDEN 0x7f80 /* as SLOT_MODULE_NAME */
+#define HIDDEN_LOCALS 64
+
+/* From 3.12 on a comprehension of a module or class body has no frame of its own: its
+ * variables are fast locals of the body's, shown while they are bound. */
+static __always_inline void hidden_locals(struct scratch *s, struct thread *t, __u64 frame)
+{
+	__u64 code = frame_code(s, frame), names, kinds, p;
+	struct ctrec_codeplan *plan = code_known(code);
+	__u32 n = plan ? plan->nlocalsplus : 0;
+
+	if (!n)
+		return;
+	names = ld(s, code + L.code_localsplusnames) + L.tuple_items;
+	kinds = ld(s, code + L.code_localspluskinds) + L.bytes_data;
+	for (__u32 i = 0; i < n && i < HIDDEN_LOCALS && s->out < EV_MAX_VALUES; i++) {
+		if (!(ld(s, kinds + i) >> ((kinds + i) & 7) * 8 & FAST_HIDDEN))
+			continue;
+		p = ld(s, frame + L.frame_localsplus + i * 8) & ~(__u64)L.frame_ref_mask;
+		if (p && static_kind(ld(s, p + 8)) == CS_cell + 1)
+			p = ld(s, p + L.cell_value);
+		variable(s, t, p, SLOT_HIDDEN + i, ld(s, names + i * 8));
+	}
+}
+
 /* A plan that came after the entry; 1: none yet, or one that shows nothing. */
 __noinline int act_late_plan(struct scratch *s, struct thread *t, __u64 frame)
 {
@@ -458,8 +484,8 @@ static __always_inline int vars_begin(struct scratch *s, struct thread *t, struc
 		c->changed = !version || version != a->version;
 		a->version = version;
 		n = keys_open(s, ld(s, dict + L.dict_keys));
-		if (n >= SLOT_MODULE_NAME)
-			n = SLOT_MODULE_NAME - 1;
+		if (n >= SLOT_HIDDEN)
+			n = SLOT_HIDDEN - 1;
 		/* names beyond the end of a table that shrank are gone */
 		c->n = n > a->nslots ? n : a->nslots;
 		a->nslots = n;
@@ -492,6 +518,8 @@ static __always_inline int vars_end(struct scratch *s, struct act *a, struct var
 			s->cut = 1;
 			s->first_cut = (c->from + NAMES_PER_EVENT) % c->n;
 		}
+		if (VERSIONED && L.python >= 0x30c)
+			hidden_locals(s, t, frame);
 		a->cursor = s->cut ? s->first_cut : 0;
 	} else {
 		s->cut = c->n > c->last || c->from;

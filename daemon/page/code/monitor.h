@@ -37,14 +37,16 @@ static __always_inline __u64 running_frame(struct scratch *s, __u64 tstate)
 	return f;
 }
 
-/* 1: the event is recorded; 0: its code is not, or nothing is. */
-static __always_inline int monitored(struct monitored *m, __u64 code)
+/* 1: the event is recorded; 0: its code is not, or nothing is. start: where a frame
+ * starts another code object may have taken the address of the one that was known. */
+static __always_inline int monitored(struct monitored *m, __u64 code, int start)
 {
 	__u64 tstate = ((__u64 (*)(void))(uintptr_t)arming()->api.current_tstate)();
 
 	m->s = scratch_get();
 	m->plan = code_known(code);
-	/* its fingerprint is compared where a frame starts */
+	if (m->plan && start && m->plan->fingerprint != code_fingerprint(m->s, code))
+		m->plan = 0;
 	if (m->plan && m->plan->state != PLAN_PENDING && m->plan->flags & PLANC_SKIP)
 		return 0;
 	m->t = thread_get(tstate);
@@ -74,7 +76,7 @@ static __always_inline __u64 started(__u64 *args, __u32 flags, __u64 exc)
 
 	if (!is_on())
 		return NONE;
-	if (!monitored(&m, args[0]))
+	if (!monitored(&m, args[0], 1))
 		return exc ? NONE : skipped(&m);
 	a = enter(m.s, m.t, m.frame);
 	if (!a)
@@ -127,7 +129,7 @@ __attribute__((used)) __u64 page_line(__u64 self, __u64 *args, __s64 n)
 	(void)self;
 	if (n < 2 || !is_on())
 		return NONE;
-	if (!monitored(&m, args[0]))
+	if (!monitored(&m, args[0], 0))
 		return skipped(&m);
 	a = inside(&m);
 	if (!a)
@@ -143,7 +145,7 @@ static __always_inline __u64 left(__u64 *args, __u64 value, __u64 exc)
 
 	if (!is_on())
 		return NONE;
-	if (!monitored(&m, args[0]))
+	if (!monitored(&m, args[0], 0))
 		return exc ? NONE : skipped(&m);
 	a = inside(&m);
 	if (!a)
@@ -224,7 +226,7 @@ __attribute__((used)) __u64 page_jump(__u64 self, __u64 *args, __s64 n)
 	(void)self;
 	if (n < 3 || !is_on())
 		return NONE;
-	if (!monitored(&m, args[0]))
+	if (!monitored(&m, args[0], 0))
 		return skipped(&m);
 	from = small(m.s, args[1]);
 	to = small(m.s, args[2]);
