@@ -518,8 +518,6 @@ static __always_inline int vars_end(struct scratch *s, struct act *a, struct var
 			s->cut = 1;
 			s->first_cut = (c->from + NAMES_PER_EVENT) % c->n;
 		}
-		if (VERSIONED && L.python >= 0x30c)
-			hidden_locals(s, t, frame);
 		a->cursor = s->cut ? s->first_cut : 0;
 	} else {
 		s->cut = c->n > c->last || c->from;
@@ -554,6 +552,8 @@ WALK_INLINE int variables(struct scratch *s, struct thread *t, __u64 frame, __u3
 		LOOP(NAMES_PER_EVENT, one_name, &c);
 	else
 		LOOP(VARS_PER_EVENT, one_local, &c);
+	if (VERSIONED && L.python >= 0x30c && a->flags & ACT_NAMES)
+		hidden_locals(s, t, frame);
 	return flags | vars_end(s, a, &c);
 }
 
