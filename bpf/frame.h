@@ -143,7 +143,8 @@ static __always_inline struct act *act_find(struct scratch *s, struct thread *t,
 /*
  * What proves a dict of plain values unchanged: its version, which each change of
  * it takes from one counter of the process (ma_version_tag, 3.6 to 3.12). It held
- * its values all the time, so none of them is another. 0: not a dict.
+ * its values all the time, so none of them is another. 0: not a dict. Versions and
+ * addresses differ in few bits: without a multiplication two pairs can be one word.
  */
 static __always_inline __u64 dict_version(struct scratch *s, __u64 p)
 {
@@ -206,7 +207,7 @@ WALK_INLINE int variable(struct scratch *s, struct thread *t, __u64 p, __u32 slo
 	if (!put_near(s, p)) {
 		version = dict_version(s, p);
 		if (version)
-			same = mix(same, version) | 1;
+			same = mix(same, version * HASH_MUL) | 1;
 		if (version && t->cache[ci].same == same) {
 			s->out = start;
 			return 0;

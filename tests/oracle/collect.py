@@ -117,7 +117,7 @@ def dumps(x):
 @cached
 def class_plan(cls):
     """(base builtin to read as, [(slot name, descriptor)], __dict__ descriptor, fields, is enum)"""
-    mro = _mro(cls)
+    mro = _mro(cls) or ()        # of a type made in C that is not ready
     base = None
     for k in mro:
         if k in BASES:
@@ -148,7 +148,7 @@ def class_plan(cls):
 @cached
 def made_in_c(cls):
     """A class with members of a type written in C (functools.partial), which are not described here."""
-    return any("__slots__" not in _tdict(k) and any(_type(x) is _member for x in _tdict(k).values()) for k in _mro(cls))
+    return any("__slots__" not in _tdict(k) and any(_type(x) is _member for x in _tdict(k).values()) for k in _mro(cls) or ())
 
 
 BASES = {int, str, bytes, bytearray, float, complex, list, tuple, dict, set, frozenset}
