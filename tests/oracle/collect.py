@@ -453,7 +453,7 @@ class Collector:
         fd = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         self.fd = os.dup2(fd, 250, False)     # out of the way: the program's numbers stay as they are
         os.close(fd)
-        self.buf = []
+        self.buf, self.most = [], 2000
         self.threads = {}
         self.armed = False
         self.pending = {}      # thread: the activation whose call is not written yet
@@ -461,8 +461,13 @@ class Collector:
 
     def put(self, rec):
         self.buf.append(dumps(rec))
-        if len(self.buf) > 2000:
+        if len(self.buf) > self.most:
             self.flush()
+
+    def end(self):
+        """At exit. What was registered before is called after this, and traced, too."""
+        self.most = 0
+        self.flush()
 
     def flush(self):
         b, self.buf = self.buf, []
@@ -629,7 +634,7 @@ RETURN_VALUE, YIELD_VALUE, RESUME = opmap["RETURN_VALUE"], opmap["YIELD_VALUE"],
 def main():
     out, argv = sys.argv[1], sys.argv[2:]
     col = Collector(out)
-    atexit.register(col.flush)
+    atexit.register(col.end)
     mod = _Module("__main__")
     if argv[0] == "-c":
         code, sys.argv, sys.path[0] = compile(argv[1], "<string>", "exec"), ["-c"] + argv[2:], ""

@@ -35,9 +35,9 @@ typedef uint64_t __u64;
 #define SCRATCH_TAIL
 #define THREAD_HEAD                                                                                \
 	__u64 tstate;                                                                             \
-	__u64 late_entry; /* frame that resumed: its entry is written with its next event */      \
+	__u64 late_entry; /* generator's frame that starts: its entry is written with its next event */      \
 	__u64 exc_serial; /* activation of the exception in exc, 0: none */                       \
-	__u32 tid, fresh, exc_len, exc_vars;                                                             \
+	__u32 tid, fresh, exc_len, exc_vars, late_flags;                                       \
 	__s32 late_lasti;                                                                         \
 	__u8 exc[2048];
 

@@ -4,8 +4,8 @@
  *
  * The interpreter hides the exception in flight while it calls a trace function.
  * So what left a frame is kept from the EXCEPTION event before, and whether a
- * generator was resumed by throw() shows in what comes next: EXCEPTION at once. Its
- * entry is written then.
+ * generator was entered by throw() shows in what comes next: EXCEPTION at the same
+ * instruction. Its entry is written then.
  */
 #ifndef PAGE_TRACE_H
 #define PAGE_TRACE_H
@@ -36,7 +36,7 @@ static __always_inline int is_resumed(struct scratch *s, __u64 frame)
 	return plan && lasti != (__s32)plan->firsttraceable * 2;
 }
 
-/* The entry of a generator that waits for what comes next. */
+/* The entry of a generator, which waits for what comes next. */
 static __always_inline void flush_entry(struct scratch *s, struct thread *t, __u64 type, __u64 value)
 {
 	__u64 frame = t->late_entry;
@@ -47,7 +47,7 @@ static __always_inline void flush_entry(struct scratch *s, struct thread *t, __u
 		return;
 	s->lasti = t->late_lasti;
 	s->has_lasti = 1;
-	entry_event(s, t, a, frame, EVF_RESUME, type, value);
+	entry_event(s, t, a, frame, t->late_flags, type, value);
 	s->has_lasti = 0;
 }
 
@@ -57,8 +57,9 @@ static __always_inline void trace_call(struct scratch *s, struct thread *t, __u6
 
 	if (!a || a->flags & ACT_SKIP)
 		return;
-	if (a->flags & ACT_GENERATOR && is_resumed(s, frame)) {
+	if (a->flags & ACT_GENERATOR) {
 		t->late_entry = frame;
+		t->late_flags = is_resumed(s, frame) ? EVF_RESUME : 0;
 		t->late_lasti = frame_lasti(s, frame, frame_code(s, frame));
 		return;
 	}
@@ -73,7 +74,7 @@ static __always_inline void trace_exception(struct scratch *s, struct thread *t,
 	__u32 n;
 
 	if (t->late_entry) {
-		if (t->late_entry == frame)
+		if (t->late_entry == frame && frame_lasti(s, frame, frame_code(s, frame)) == t->late_lasti)
 			flush_entry(s, t, type, value);
 		else
 			flush_entry(s, t, 0, 0);
