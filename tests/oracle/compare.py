@@ -51,8 +51,8 @@ def oracle_model(path, thread=None):
             continue
         stack = stacks.setdefault(t, [])
         if r["e"] == "call":
-            parent = stack[-1][0] if stack else -1
-            c = Call(r["q"], parent, calls[parent].depth + 1 if stack else 0, len(steps), r["a"] or {}, t)
+            parent = stack[-1][0] if stack else 0 if calls and t == calls[0].thread else -1     # atexit: below the root
+            c = Call(r["q"], parent, calls[parent].depth + 1 if parent >= 0 else 0, len(steps), r["a"] or {}, t)
             c.resumed, c.thrown = r["a"] is None, r.get("x")
             calls.append(c)
             stack.append((len(calls) - 1, {}))
@@ -69,6 +69,8 @@ def oracle_model(path, thread=None):
             c.exit = len(steps) - 1
             if c.exit < c.entry:                # no step of its own
                 c.entry = c.exit = max(len(steps) - 1, 0)
+    if any(c.parent == 0 and c.entry > calls[0].exit for c in calls[1:] if calls[0].exit is not None):
+        calls[0].exit = len(steps) - 1
     for c in calls:
         if c.exit is None:
             c.exit = max(len(steps) - 1, 0)
