@@ -657,7 +657,8 @@ def main():
     if "__file__" in given:                     # as `python3 FILE` orders them
         given["__file__"] = given.pop("__file__")
         given["__cached__"] = None
-    col.own = {k: sys.modules.pop(k) for k in list(sys.modules) if k not in _preloaded and argv[0] != "-m"}
+    # Up to 3.9 another atexit module would take this one's place.
+    col.own = {k: sys.modules.pop(k) for k in list(sys.modules) if k not in _preloaded | {"atexit"} and argv[0] != "-m"}
     col.own_main = sys.modules["__main__"]      # its globals are ours: keep them alive
     sys.modules["__main__"] = mod
     if col.frames.monitored:
