@@ -29,8 +29,7 @@ case $(grep -o '\[ERR_[A-Z_]*\]' "$dir/said" | head -n 1) in
 	cat <<-END
 
 	demo: CAN'T RUN HERE: recording with $("$python" -VV 2>&1 | head -n 1)
-	  ctrec reads a program through the USDT probes of its interpreter. CPython has them when it was
-	  built with them (Debian 12's python3 was), and from 3.12 on not at all; this ctrec has no other way in.
+	  This ctrec has no way into it: neither probes of its own that ctrec knows, nor a place for ctrec's.
 	END
 	;;
 '[ERR_NO_BPF]')
