@@ -96,7 +96,7 @@ def unit(binary, tally, wanted, kind=""):
     if not wanted(name):
         return
     with tempfile.NamedTemporaryFile(suffix=".tap") as tap:
-        status, out, seconds = run([binary], TIMEOUT, {"CK_TAP_LOG_FILE_NAME": tap.name})
+        status, out, seconds = run([binary], TIMEOUT, {"CK_TAP_LOG_FILE_NAME": tap.name, "CK_TIMEOUT_MULTIPLIER": "10"})
         rows = [m for m in map(TAP.match, tap.read().decode("utf-8", "replace").splitlines()) if m]
     bad = 0
     for m in rows:
