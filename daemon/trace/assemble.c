@@ -238,6 +238,10 @@ static int on_line(struct assembler *a, struct thread *t, const struct ev_frame 
 	if (!f)
 		return rc;
 	rc = vars_take(a, e, &q);
+	if (rc == 0 && e->h.flags & EVF_LATE) { /* and this is where it stands */
+		f->args = !(e->h.flags & EVF_NAMES);
+		rc = timeline_try_root(a, t);
+	}
 	line = code_line_at(f->code, e->lasti);
 	if (rc < 0 || !line)
 		return rc;
