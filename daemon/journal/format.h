@@ -18,7 +18,7 @@
 /* Raw bytes after which a chunk is written. Events fold (fold.h): what their
  * objects were is remembered within a chunk, so that a long one is a small one. */
 #define JOURNAL_CHUNK_RAW (256u << 10)
-#define JOURNAL_EVENTS_RAW (12u << 20)
+#define JOURNAL_EVENTS_RAW (2u << 20)
 #define JOURNAL_LEVEL 3
 /* The largest definition (a source text) and the largest event (a checkpoint). */
 #define JOURNAL_MAX_DEFINITION (64u << 20)

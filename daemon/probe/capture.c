@@ -26,7 +26,7 @@
 #include "probe/page_source.h"
 #include "util/err.h"
 
-#define RING_BYTES (16u << 20)
+#define RING_BYTES (8u << 20)
 #define MAX_ATTACHMENTS 32
 #define TYPE_DEALLOC 48 /* PyTypeObject.tp_dealloc, CPython 3.8 to 3.14 */
 
