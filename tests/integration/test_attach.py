@@ -247,7 +247,7 @@ class Threads(Attach):
 
 
 class Page(Attach):
-    """Interpreters without probes. The frames that are there are told of as they run."""
+    """Interpreters without probes."""
 
     def test_versions(self):
         found = glob.glob(os.path.expanduser("~/.pyenv/versions/3.[89].*/bin/python3")) + \
@@ -259,6 +259,7 @@ class Page(Attach):
                 p = self.target(COUNT, 0, python=python)
                 m = self.model(self.recorded(p, "--max-steps", "2000"))
                 self.assertIn("nothing lost", self.last.stderr)
+                self.assertEqual([(c.name, c.parent, list(c.args)) for c in m.calls], [("<__main__>", -1, []), ("work", 0, ["i"])])
                 turns = [(s.vars["i"]["i"], s.vars["square"]["i"]) for s in m.steps if s.line == 6]
                 self.assertGreater(len(turns), 400)
                 self.assertEqual(turns, [(i, i * i) for i in range(turns[0][0], turns[-1][0] + 1)])
