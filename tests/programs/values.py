@@ -222,7 +222,7 @@ def dicts():
     dd = defaultdict(list)
     dd["x"].append(1)
     od = OrderedDict(b=1, a=2)
-    merged = general | {"z": 0}
+    merged = {**general, "z": 0}
     return dd
 
 
