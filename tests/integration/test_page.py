@@ -359,7 +359,7 @@ print(back())
         for python in self.interpreters(minor):
             self.corrupted(python)
             self.huge(python)
-            self.dropped(python, 20000 if minor in (10, 12) else 3000)
+            self.dropped(python, 20000 if minor == 12 else 3000)
             for name in "DEEP", "SIGNALS", "INTERPRETERS":
                 if name != "INTERPRETERS" or minor >= 12:
                     self.survives(python, name, getattr(self, name))
@@ -395,7 +395,7 @@ print(back())
         self.assertEqual(plain.returncode, 0, plain.stderr)
         r, model, steps = self.recorded(python, name, text)
         self.assertEqual(r.stdout, plain.stdout, r.stderr)
-        self.assertEqual(steps[-1].line, {"DEEP": 10, "SIGNALS": 17, "INTERPRETERS": 23}[name])
+        self.assertEqual(steps[-1].line, {"DEEP": 10, "SIGNALS": 17, "INTERPRETERS": 21}[name])
         if name == "DEEP":
             self.assertEqual(max(c.depth for c in model.calls), 901)
 
