@@ -20,7 +20,8 @@ import compare
 
 COLLECT = os.path.join(TESTS, "oracle", "collect.py")
 # Deterministic: the order of sets of text is part of what is compared, and addresses are not.
-ENV = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+ENV = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+       "SETUPTOOLS_USE_DISTUTILS": "stdlib"}     # its import hook runs as often as a module is missing
 IDENT = re.compile(r"field _(ident|native_id|started|tstate_lock)")     # a thread's own numbers
 
 

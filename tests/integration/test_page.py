@@ -21,10 +21,8 @@ import benchmarks
 import compare
 import run as runner
 from test_oracle import IDENT
-from test_oracle import ENV as PLAIN
+from test_oracle import ENV
 
-# Setuptools' import hook, where there is one, runs as often as modules are missing: not the same under the oracle.
-ENV = dict(PLAIN, SETUPTOOLS_USE_DISTUTILS="stdlib")
 PROGRAMS = sorted(glob.glob(os.path.join(TESTS, "programs", "*.py")))
 THREADED = ("threads.py", "switching.py")      # calls of several threads are compared less strictly
 TOGETHER = """\
