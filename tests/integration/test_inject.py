@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import statistics
 import subprocess
@@ -128,9 +129,16 @@ class Failed(Exception):
     pass
 
 
+def nobody():
+    """In a child: a user who need not reach the build folder."""
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
 class Tool:
-    def __init__(self, test, pid, env=None, **kw):
-        self.p = subprocess.Popen([TOOL, BLOB, str(pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, test, pid, env=None, command=(TOOL, BLOB), **kw):
+        self.p = subprocess.Popen([*command, str(pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   env=dict(os.environ, **(env or {})), **kw)
         self.out = Lines(self.p.stdout)
         test.addCleanup(self.close)
@@ -682,8 +690,8 @@ class Errors(unittest.TestCase):
             self.skipTest("takes root")
         with tempfile.TemporaryDirectory() as d:
             os.chmod(d, 0o777)
-            p = subprocess.run([TOOL, BLOB, d + "/report", "run", "/usr/bin/python3", "-S", "-c", "x = 1"],
-                               preexec_fn=lambda: (os.setgroups([]), os.setgid(65534), os.setuid(65534)))
+            p = subprocess.run([shutil.copy(TOOL, d), shutil.copy(BLOB, d), d + "/report", "run", "/usr/bin/python3", "-S", "-c", "x = 1"],
+                               cwd="/", preexec_fn=nobody)
             self.assertEqual(p.returncode, 0)
             with open(d + "/report") as f:
                 self.assertGreater(json.load(f)["counts"]["line"], 0)
@@ -702,8 +710,9 @@ class Errors(unittest.TestCase):
             self.skipTest("takes root")
         p = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
         self.addCleanup(p.communicate)
-        with self.assertRaisesRegex(Failed, "ERR_NO_PRIVILEGE"):
-            Tool(self, p.pid, preexec_fn=lambda: (os.setgroups([]), os.setgid(65534), os.setuid(65534)))
+        with tempfile.TemporaryDirectory() as d, self.assertRaisesRegex(Failed, "ERR_NO_PRIVILEGE"):
+            os.chmod(d, 0o755)
+            Tool(self, p.pid, command=[shutil.copy(TOOL, d), shutil.copy(BLOB, d)], cwd="/", preexec_fn=nobody)
 
 
 HELPERS = ("target", "tool", "monitored", "stops", "launched", "python")
